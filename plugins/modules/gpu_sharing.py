@@ -1,0 +1,329 @@
+#!/usr/bin/python
+# Copyright (c) 2026, gpuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpu_sharing
+short_description: Share GPUs by time-slicing or MPS, and wait until every node advertises its shares
+version_added: "1.0.0"
+author: gpuops contributors (@gpuops)
+description:
+  - Writes named, typed sharing configurations into the ConfigMap that the NVIDIA device plugin reads, and assigns them to nodes by label.
+  - The ConfigMap always has the key C(default), which every node without an assignment follows. Without O(default) it means not shared.
+  - Restarts the plugin's pods on exactly those nodes whose configuration has new content, because the plugin does not notice that by itself.
+  - Refuses a plan that the device plugin would refuse, or would accept and then ignore, before anything is written.
+  - Works with the chart C(nvidia-device-plugin) (value C(config.name)) and with the GPU Operator (C(devicePlugin.config.name)).
+extends_documentation_fragment:
+  - gpuops.kubernetes.cluster
+  - gpuops.kubernetes.attributes
+  - gpuops.kubernetes.attributes.writer
+options:
+  namespace:
+    description: Namespace of the device plugin. It is created where it does not exist.
+    type: str
+    default: nvidia-device-plugin
+  config_map:
+    description: Name of the ConfigMap.
+    type: str
+    default: gpu-sharing
+  configs:
+    description: The sharing configurations.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the configuration, which becomes a ConfigMap key and the value of a node label.
+        type: str
+        required: true
+      strategy:
+        description: How a GPU is shared. V(none) gives each pod whole GPUs.
+        type: str
+        choices: [none, time_slicing, mps]
+        required: true
+      resources:
+        description: What is shared, and into how many shares.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Resource name. The prefix C(nvidia.com/) is added where it is missing.
+            type: str
+            required: true
+          replicas:
+            description: Shares of each device, 2 or more. MPS takes at most 48, before compute capability 7.5 at most 16.
+            type: int
+            required: true
+      rename_by_default:
+        description: Whether shared resources are advertised under another name, such as C(nvidia.com/gpu.shared).
+        type: bool
+        default: false
+      fail_requests_greater_than_one:
+        description:
+          - Whether a pod that asks for more than one share fails.
+          - The plugin's own default is V(false) for time-slicing and V(true) for MPS.
+        type: bool
+      mig_strategy:
+        description: The plugin's MIG strategy.
+        type: str
+        choices: [none, single, mixed]
+        default: none
+  default:
+    description:
+      - Name of the configuration for all nodes without an assignment.
+      - A configuration that is itself named C(default) needs no mention here.
+    type: str
+  node_configs:
+    description: Which nodes get which configuration, by the node label C(nvidia.com/device-plugin.config).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      config:
+        description: Name of the configuration.
+        type: str
+        required: true
+      nodes:
+        description: Names of the nodes. Exactly one of this and C(selector) is needed.
+        type: list
+        elements: str
+        default: []
+      selector:
+        description: A Kubernetes label selector.
+        type: str
+        default: ""
+  state:
+    description:
+      - V(present) writes the configurations.
+      - V(absent) removes the ConfigMap and the node labels that this module set. It is refused while a DaemonSet mounts the ConfigMap.
+    type: str
+    choices: [present, absent]
+    default: present
+  allow_shrink:
+    description:
+      - Whether a node may be left with fewer shares than its running pods hold.
+      - Such pods go on, but fail when their containers start again.
+    type: bool
+    default: false
+  minimum_nodes:
+    description: With O(wait), the number of GPU nodes that must be known before the wait can end. Discovery finds new nodes one by one.
+    type: int
+    default: 1
+  wait:
+    description: Whether to wait until every GPU node advertises exactly what its configuration means.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds to wait. Kubelet and GPU feature discovery take up to two minutes to follow.
+    type: float
+    default: 300.0
+  wait_sleep:
+    description: Seconds between two looks at the nodes.
+    type: float
+    default: 2.0
+  concurrency:
+    description: How many objects are written at the same time.
+    type: int
+    default: 16
+seealso:
+  - module: gpuops.kubernetes.gpu_nodes_info
+  - module: gpuops.kubernetes.gpu_validation
+"""
+
+EXAMPLES = r"""
+- name: Share every GPU of the cluster by four
+  gpuops.kubernetes.gpu_sharing:
+    kubeconfig: /home/ops/kubeconfigs/lab.yaml
+    context: lab
+    configs:
+      - name: by-four
+        strategy: time_slicing
+        resources:
+          - name: nvidia.com/gpu
+            replicas: 4
+    default: by-four
+
+- name: Share the T4 nodes by MPS, leave all others whole
+  gpuops.kubernetes.gpu_sharing:
+    kubeconfig: /home/ops/kubeconfigs/lab.yaml
+    context: lab
+    configs:
+      - name: mps-8
+        strategy: mps
+        resources:
+          - name: nvidia.com/gpu
+            replicas: 8
+    node_configs:
+      - config: mps-8
+        selector: nvidia.com/gpu.product=Tesla-T4
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: always
+  type: list
+  elements: str
+  sample: ["write ConfigMap nvidia-device-plugin/gpu-sharing (keys: by-four, default)", "label 2 nodes"]
+nodes:
+  description: Each GPU node with what it has, and what it should have after the plan.
+  returned: with O(state=present)
+  type: list
+  elements: dict
+  sample:
+    - name: a100-1
+      product: NVIDIA-A100-SXM4-80GB-SHARED
+      gpus: 8
+      config: by-four
+      strategy: time-slicing
+      replicas: 4
+      expected: {"nvidia.com/gpu": 32}
+      capacity: {"nvidia.com/gpu": 32}
+      allocatable: {"nvidia.com/gpu": 32}
+      ready: true
+      reason: ""
+problems:
+  description: Refusals and warnings, each with path, value, rule, fix and severity.
+  returned: when the plan is refused
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing as apply
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.access import missing_access
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import CLUSTER_ARGS, connect
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.wait import wait_for
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, Problem, refuse
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.module import run
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing, sharing_config, sharing_report
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import held_by
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import nodes as observe_nodes
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import sharing as observe
+
+RESOURCE = {"name": {"type": "str", "required": True}, "replicas": {"type": "int", "required": True}}
+CONFIG = {
+    "name": {"type": "str", "required": True},
+    "strategy": {"type": "str", "required": True, "choices": ["none", "time_slicing", "mps"]},
+    "resources": {"type": "list", "elements": "dict", "default": [], "options": RESOURCE},
+    "rename_by_default": {"type": "bool", "default": False},
+    "fail_requests_greater_than_one": {"type": "bool"},
+    "mig_strategy": {"type": "str", "choices": ["none", "single", "mixed"], "default": "none"},
+}
+ASSIGNMENT = {
+    "config": {"type": "str", "required": True},
+    "nodes": {"type": "list", "elements": "str", "default": []},
+    "selector": {"type": "str", "default": ""},
+}
+
+
+def argument_spec():
+    return dict(
+        CLUSTER_ARGS,
+        namespace={"type": "str", "default": "nvidia-device-plugin"},
+        config_map={"type": "str", "default": "gpu-sharing"},
+        configs={"type": "list", "elements": "dict", "default": [], "options": CONFIG},
+        default={"type": "str"},
+        node_configs={"type": "list", "elements": "dict", "default": [], "options": ASSIGNMENT},
+        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        allow_shrink={"type": "bool", "default": False},
+        minimum_nodes={"type": "int", "default": 1},
+        wait={"type": "bool", "default": True},
+        wait_timeout={"type": "float", "default": 300.0},
+        wait_sleep={"type": "float", "default": 2.0},
+        concurrency={"type": "int", "default": 16},
+    )
+
+
+def present(module):
+    params = module.params
+    refuse(sharing_config.problems(params["configs"], params["default"], params["node_configs"]), "The sharing plan is")
+    desired = sharing.desire(params["configs"], params["default"], params["node_configs"])
+    refuse(sharing_config.size_problems(desired.data), "The sharing plan is")
+    connection = connect(params, params["concurrency"])
+    for last in (False, True):
+        current, plan = plan_for(connection, desired, params)
+        if module.check_mode:
+            dry_run(connection, current, plan, desired, params)
+            break
+        try:
+            apply.apply_plan(connection, plan, params["namespace"], params["config_map"], desired.data, params["concurrency"])
+            break
+        except apply.Conflict:
+            # Somebody else wrote between our look and our write: look and plan again, once.
+            if last:
+                raise
+    result = sharing_report.present_result(current, plan, desired, params["namespace"], params["config_map"])
+    if params["wait"] and not module.check_mode:
+        result["nodes"] = wait_for_nodes(connection, desired, params, result)
+    return result
+
+
+def plan_for(connection, desired, params):
+    current = observe.read_current(connection, params["namespace"], params["config_map"], params["node_configs"])
+    plan = sharing.make_plan(current, desired)
+    problems = list(plan.problems)
+    if not params["allow_shrink"] and sharing.shrinking(current, desired, plan):
+        held = held_by(observe_nodes.read_gpu_pods(connection), "node")
+        problems += sharing.shrink_problems(current, desired, plan, held)
+    refuse(problems, "The sharing plan is")
+    refuse(missing_access(connection, apply.needed_access(plan, params["namespace"])), "The sharing plan is")
+    return current, plan
+
+
+def dry_run(connection, current, plan, desired, params):
+    if plan.write_config_map and current.namespace_exists:
+        apply.apply_config_map(connection, params["namespace"], params["config_map"], desired.data, plan.pending, dry_run=True)
+
+
+def wait_for_nodes(connection, desired, params, result):
+    """Wait for all nodes; only those that are not ready yet are read again while they are few."""
+    last = {}
+
+    def observe_all():
+        waiting = [name for name, node in last.items() if not node["ready"]]
+        if len(last) >= params["minimum_nodes"] and 0 < len(waiting) <= 25:
+            records = [observe_nodes.read_node(connection, name) for name in waiting]
+        else:
+            records = observe_nodes.read_nodes(connection)
+        last.update((node["name"], node) for node in sharing.node_results(records, desired))
+        return list(last.values())
+
+    def done(nodes):
+        return len(nodes) >= params["minimum_nodes"] and all(node["ready"] for node in nodes)
+
+    met, nodes = wait_for(observe_all, done, timeout=params["wait_timeout"], sleep=params["wait_sleep"])
+    if not met:
+        pods = observe.read_plugin_pods(connection, params["namespace"], params["config_map"])
+        message = sharing_report.timeout_message(nodes, pods, params["minimum_nodes"])
+        raise GpuOpsError(message, **dict(result, nodes=nodes))
+    return nodes
+
+
+def absent(module):
+    params = module.params
+    connection = connect(params, params["concurrency"])
+    current = observe.read_current(connection, params["namespace"], params["config_map"], [])
+    plan = sharing.make_plan(current, sharing.Desired([], [], {}, {}))
+    exists = current.config_map is not None
+    mounting = observe.read_mounting_daemon_sets(connection, params["namespace"], params["config_map"]) if exists else []
+    if mounting:
+        rule = "mounted by DaemonSet %s, whose new pods could not start without it" % ", ".join(mounting)
+        refuse([Problem("config_map", params["config_map"], rule, "uninstall the device plugin first")], "Removing the sharing is")
+    refuse(missing_access(connection, apply.removal_access(plan, exists, params["namespace"])), "Removing the sharing is")
+    if not module.check_mode:
+        apply.remove(connection, plan, params["namespace"], params["config_map"], exists, params["concurrency"])
+    return sharing_report.absent_result(current, plan, params["namespace"], params["config_map"])
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    run(module, present if module.params["state"] == "present" else absent)
+
+
+if __name__ == "__main__":
+    main()
