@@ -219,7 +219,8 @@ def test_a_namespace_of_others_stays_and_must_not_be_too_strict(module, client):
 def test_too_few_rights_are_refused_before_the_first_write(module, client, made, tmp_path):
     rules = "/apis/rbac.authorization.k8s.io/v1/"
     account = client.request("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "reader"}})["metadata"]["name"]
-    client.request("POST", rules + "clusterroles", {"metadata": {"name": "reads"}, "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}]})
+    rights = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}]
+    client.request("POST", rules + "clusterroles", {"metadata": {"name": "reads"}, "rules": rights})
     subjects = [{"kind": "ServiceAccount", "name": account, "namespace": "default"}]
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reads"}
     client.request("POST", rules + "clusterrolebindings", {"metadata": {"name": "reads"}, "roleRef": role, "subjects": subjects})

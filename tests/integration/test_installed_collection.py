@@ -61,8 +61,10 @@ def installed(tmp_path_factory):
     subprocess.run([sys.executable, str(ROOT / "tools" / "build.py")], check=True, stdout=subprocess.DEVNULL)
     archives = sorted((ROOT / ".build" / "dist").glob("gpuops-kubernetes-*.tar.gz"), key=os.path.getmtime)
     home = tmp_path_factory.mktemp("home")
-    command = ["ansible-galaxy", "collection", "install", "--offline", "--no-deps", str(archives[-1]), "-p", str(home / "collections")]
-    subprocess.run(command, check=True, cwd=home, stdout=subprocess.DEVNULL)
+    # With the checkout in the collections path, ansible-galaxy would find the collection there, and install nothing.
+    command = ["ansible-galaxy", "collection", "install", "--offline", "--no-deps", str(archives[-1])]
+    subprocess.run(command, check=True, cwd=home, env=environment(home), stdout=subprocess.DEVNULL)
+    assert (home / "collections" / "ansible_collections" / "gpuops" / "kubernetes" / "MANIFEST.json").is_file()
     (home / "inventory.yml").write_text(INVENTORY)
     (home / "collections" / "ansible_collections" / "kubernetes").symlink_to(dependency())
     return home
@@ -75,13 +77,17 @@ def dependency():
     return os.path.join(path, "kubernetes")
 
 
-def play(home, name, *more):
-    """Run a playbook of the installed collection as its user would, with nothing of this checkout in the environment."""
+def environment(home):
+    """Return the environment of a user, with nothing of this checkout in it."""
     kept = ("PATH", "HOME", "LANG", "GPUOPS_CACHE_DIR", "GPUOPS_STATE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME")
-    environment = {key: value for key, value in os.environ.items() if key in kept}
-    environment.update(ANSIBLE_COLLECTIONS_PATH=str(home / "collections"), ANSIBLE_NOCOLOR="1")
+    values = {key: value for key, value in os.environ.items() if key in kept}
+    return dict(values, ANSIBLE_COLLECTIONS_PATH=str(home / "collections"), ANSIBLE_NOCOLOR="1")
+
+
+def play(home, name, *more):
+    """Run a playbook of the installed collection as its user would."""
     command = ["ansible-playbook", "-i", "inventory.yml", "gpuops.kubernetes." + name, *more]
-    done = subprocess.run(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(command, cwd=home, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     recap = dict(re.findall(r"^(\S+)\s+:.*changed=(\d+)", done.stdout, re.MULTILINE))
     return done, recap
 
