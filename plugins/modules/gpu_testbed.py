@@ -34,7 +34,7 @@ options:
     description:
       - Descriptions of simulated nodes. Nodes of the testbed that are not described are removed. Without this option the nodes stay as they are.
       - C(name) is required. With C(nodes) above 1 it is a prefix, and the nodes are called C(name-1), C(name-2) and so on.
-      - C(model) names the GPU, such as V(A100-SXM4-80GB), V(T4) or V(H100-SXM5-80GB). An unknown name is refused with a list of the known ones.
+      - C(model) names the GPU, such as V(A100-SXM4-80GB), V(T4) or V(H100-SXM). An unknown name is refused with a list of the known ones.
         A card that is not known can be described as C({product, memory, compute, family, mig_capable}), with the memory in MiB.
       - C(gpus) is the number of GPUs, 0 without a model and else 1 by default; C(driver_version) the version of their driver.
       - C(labels) is a map and C(taints) a list, as in Kubernetes.

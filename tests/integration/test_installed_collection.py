@@ -101,5 +101,9 @@ def test_a_foreign_inventory_is_rehearsed(installed):
         second, recap = play(installed, "rehearse")
         assert second.returncode == 0, second.stdout[-6000:]
         assert recap["renderfarm"] == "0", second.stdout[-6000:]
+        ended, recap = play(installed, "end_rehearsal")
+        assert ended.returncode == 0 and recap["renderfarm"] == "1", ended.stdout
+        left = subprocess.run([sys.executable, "-m", TESTBED, "status", "--name", "renderfarm"], check=True, stdout=subprocess.PIPE, text=True)
+        assert "absent" in left.stdout
     finally:
         subprocess.run([sys.executable, "-m", TESTBED, "down", "--name", "renderfarm"], check=True)

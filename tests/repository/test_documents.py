@@ -12,6 +12,7 @@ import tarfile
 
 import pytest
 import yaml
+from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed import nodes
 
 from tests.repository import project
 from tools import render
@@ -44,6 +45,12 @@ def test_documents_name_only_make_targets_that_there_are(path):
 def test_links_between_documents_lead_somewhere(path):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", project.text(path))
     assert [link for link in links if not (project.ROOT / path.parent / link).exists()] == []
+
+
+def test_rehearsal_document_explains_every_key_and_fault_of_a_simulated_node():
+    explained = {word for line in project.text(project.Path("docs/rehearsal.md")).splitlines() if line.startswith("| `")
+                 for word in re.findall(r"`([a-z_-]+)`", line.split("|")[1])}
+    assert set(nodes.KEYS) | set(nodes.FAULTS) <= explained
 
 
 @pytest.fixture(name="archive", scope="module")

@@ -25,7 +25,7 @@ FAULTS = ("never-ready", "stale-capacity", "crash")
 
 _DEFAULTS = {"nodes": 1, "model": None, "gpus": None, "driver_version": None, "labels": {}, "taints": [], "fault": ""}
 _DEFAULTS.update({"cpus": 64, "memory": "512Gi", "pods": 110})
-_KEYS = ["name"] + list(_DEFAULTS)
+KEYS = ["name"] + list(_DEFAULTS)
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _PART = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?%s$" % _PART)
@@ -77,12 +77,12 @@ def _checked(path, description):
         return [problem(path, description, "must be a mapping", "write name, model and gpus, each with its value")], None
     problems = []
     for key in description:
-        if key not in _KEYS:
-            near = difflib.get_close_matches(str(key), _KEYS, n=1)
-            fix = "did you mean %s?" % near[0] if near else "use " + ", ".join(_KEYS)
+        if key not in KEYS:
+            near = difflib.get_close_matches(str(key), KEYS, n=1)
+            fix = "did you mean %s?" % near[0] if near else "use " + ", ".join(KEYS)
             problems.append(problem("%s.%s" % (path, key), description[key], "is not a key of a node description", fix))
     item = dict(_DEFAULTS)
-    item.update((key, value) for key, value in description.items() if key in _KEYS and value is not None)
+    item.update((key, value) for key, value in description.items() if key in KEYS and value is not None)
     if item["gpus"] is None:
         item["gpus"] = 1 if item["model"] else 0
     for key, least, most in (("nodes", 1, 10000), ("gpus", 0, 16), ("cpus", 1, 4096), ("pods", 1, 10000)):
