@@ -33,6 +33,12 @@ def roles(root: Path) -> Rows:
     return [(path.parent.parent.name, load(path)["argument_specs"]["main"]["short_description"]) for path in paths]
 
 
+def playbooks(root: Path) -> Rows:
+    """Return name and purpose of each playbook: the comment that it starts with."""
+    paths = sorted(root.glob("playbooks/*.yml"))
+    return [(path.stem, path.read_text(encoding="utf-8").splitlines()[1].lstrip("# ")) for path in paths]
+
+
 def filters(root: Path) -> Rows:
     """Return name and purpose of each filter."""
     return [(path.stem, load(path)["DOCUMENTATION"]["short_description"]) for path in sorted(root.glob("plugins/filter/*.yml"))]
@@ -46,7 +52,7 @@ def load(path: Path) -> t.Any:
 def render(root: Path) -> str:
     """Return what stands between the markers of README.md."""
     lines = [BEGIN]
-    for heading, rows in (("Role", roles(root)), ("Module", modules(root)), ("Filter", filters(root))):
+    for heading, rows in (("Playbook", playbooks(root)), ("Role", roles(root)), ("Module", modules(root)), ("Filter", filters(root))):
         lines += ["", f"| {heading} | What it does |", "| --- | --- |"]
         lines += [f"| `{name}` | {purpose} |" for name, purpose in rows]
     return "\n".join([*lines, "", END])

@@ -23,7 +23,7 @@ SHIPPED = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md"
            "roles", "site.yml"}
 
 
-def test_readme_lists_every_role_module_and_filter():
+def test_readme_lists_every_playbook_role_module_and_filter():
     assert render.check_contents() == []
 
 

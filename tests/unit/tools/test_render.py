@@ -194,6 +194,10 @@ def test_lists_in_the_collections_readme_follow_what_is_there(role, capsys):
     (root / "plugins" / "modules" / "gpu_x.py").write_text('DOCUMENTATION = r"""\nshort_description: Read x\n"""\n', encoding="utf-8")
     assert render.main([]) == 0
     assert "| `x` | Share things |" in (root / "README.md").read_text(encoding="utf-8")
+    (root / "playbooks").mkdir()
+    (root / "playbooks" / "all.yml").write_text("---\n# All of it.\n- hosts: all\n", encoding="utf-8")
+    assert render.main([]) == 0
+    assert "| `all` | All of it. |" in (root / "README.md").read_text(encoding="utf-8")
     (root / "plugins" / "modules" / "gpu_y.py").write_text('DOCUMENTATION = r"""\nshort_description: Read y\n"""\n', encoding="utf-8")
     capsys.readouterr()
     assert render.main(["--check"]) == 1
