@@ -27,9 +27,7 @@ attributes:
     support: full
   diff_mode:
     description: Returns what changed, or would change, in diff mode.
-    support: none
-    details:
-      - The module leaves nothing behind that could differ.
+    support: full
   idempotent:
     description: A second run with the same options changes nothing.
     support: full
@@ -246,6 +244,7 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import val
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import CLUSTER_ARGS, connect
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, refuse
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.module import run
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import validation_report as report
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.validation import SMI, option_problems
 
 TOLERATION = {
@@ -291,7 +290,7 @@ def present(module):
     if params["workload"] == SMI:
         return validation_smi.ask(connection, params, module.check_mode)
     planned = validation.plan(connection, params)
-    return validation.preview(planned) if module.check_mode else validation.validate(planned, params["keep"])
+    return validation.preview(planned, params["keep"]) if module.check_mode else validation.validate(planned, params["keep"])
 
 
 def absent(module):
@@ -300,7 +299,7 @@ def absent(module):
     removed, left = validation_objects.clean_up(connection, params["namespace"], params["concurrency"], module.check_mode)
     if left:
         raise GpuOpsError("\n".join(["GPU validation:"] + validation.left_lines(left)), changed=bool(removed), removed=removed)
-    return {"changed": bool(removed), "removed": removed}
+    return {"changed": bool(removed), "removed": removed, "diff": report.diff(removed, [])}
 
 
 def main():

@@ -417,16 +417,21 @@ def kill_one(module, client):
     assert running(client)
 
 
-def test_state_absent_removes_what_a_killed_saturating_run_left(module, client, real):
-    process = module.start(saturate=True, keep=True, **dict(SLOW, workload="scheduling"))
-    kept = result_of(process)
+def test_state_absent_removes_what_a_saturating_run_kept(module, client, real):
+    options = dict(SLOW, workload="scheduling", saturate=True, keep=True)
+    foreseen = module(check=True, **options)
+    assert foreseen["changed"] and not running(client)
+    kept = module(**options)
     assert kept["ok"] and kept["changed"] and len(running(client)) == 2
+    assert kept["diff"] == {"before": "", "after": "".join(pod["name"] + "\n" for pod in kept["pods"])}
+    assert len(foreseen["diff"]["after"].split()) == len(kept["pods"])
     assert "gpuops-validation-slow" in names(client, CLASSES)
     predicted = module(check=True, state="absent", namespace="slow")
     assert running(client)
     removed = module(state="absent", namespace="slow")
     assert removed["changed"] and removed["removed"] == predicted["removed"]
     assert removed["removed"] == ["pods in namespace slow", "PriorityClass gpuops-validation-slow", "namespace slow"]
+    assert removed["diff"] == predicted["diff"] == {"before": "\n".join(removed["removed"]) + "\n", "after": ""}
     again = module(state="absent", namespace="slow")
     assert not again["changed"] and again["removed"] == []
 

@@ -89,8 +89,13 @@ def plan(connection: Connection, params: t.Dict[str, t.Any]) -> Run:
     return Run(connection, shape, planned, params["workload"], seen.leftovers, simulated, timeout, time.monotonic() + timeout, params["concurrency"])
 
 
-def preview(run: Run) -> dict:
-    return run.result([report.planned(each) for each in run.plan.checks], [report.planned(each) for each in run.plan.extras], None)
+def preview(run: Run, keep: bool) -> dict:
+    return kept(run.result([report.planned(each) for each in run.plan.checks], [report.planned(each) for each in run.plan.extras], None), keep)
+
+
+def kept(result: dict, keep: bool) -> dict:
+    """Return the result of a run, which changed something only where its pods stay."""
+    return dict(result, changed=keep, diff=report.diff([], [pod["name"] for pod in result["pods"]] if keep else []))
 
 
 def validate(run: Run, keep: bool) -> dict:
@@ -115,7 +120,7 @@ def validate(run: Run, keep: bool) -> dict:
     if left:
         raise GpuOpsError("\n".join(["GPU validation: " + result["summary"]] + left_lines(left)), **result)
     warnings = ["An earlier GPU validation had been killed: %d of its pods were removed first." % run.leftovers] if run.leftovers else []
-    return dict(result, changed=keep, warnings=warnings)
+    return dict(kept(result, keep), warnings=warnings)
 
 
 def left_lines(left: t.Sequence[str]) -> t.List[str]:

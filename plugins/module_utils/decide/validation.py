@@ -19,6 +19,8 @@ AUTO = "auto"
 CUSTOM = "custom"
 SMI = "nvidia_smi"
 PREFIX = "nvidia.com/"
+# Options that mean nothing to a command inside a pod that is there, and the value that they have when they are left out.
+NOT_INSIDE = (("saturate", False), ("image", ""), ("kind", "pod"), ("runtime_class", ""), ("requests_per_pod", 1), ("resource", AUTO), ("keep", False))
 ONLY_CUSTOM = ("command", "args", "capabilities", "success_pattern")
 _RESOURCE = re.compile(r"^nvidia\.com/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 _NAMESPACE = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
@@ -91,7 +93,7 @@ def _workload_problems(params: t.Dict[str, t.Any]) -> t.List[Problem]:
         rule = "workload %s ends and gives its GPU back, so that the GPUs would never all be taken" % workload
         found.append(Problem("saturate", True, rule, "use workload scheduling, or custom with kind pod and without success_pattern"))
     if workload == SMI:
-        for name, plain in (("saturate", False), ("image", ""), ("kind", "pod"), ("runtime_class", ""), ("requests_per_pod", 1), ("resource", AUTO)):
+        for name, plain in NOT_INSIDE:
             if params[name] != plain:
                 rule = "has no effect with workload nvidia_smi, which runs inside the device plugin's pod"
                 found.append(Problem(name, params[name], rule, "leave it out, or use another workload"))

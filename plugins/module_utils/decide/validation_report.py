@@ -144,3 +144,8 @@ def result(plan: Plan, pods: t.Sequence[dict], extras: t.Sequence[dict], workloa
         "simulated": any(pod["simulated"] for pod in shown),
         "summary": summary(plan, shown, workload, ok),
     }
+
+
+def diff(before: t.Sequence[str], after: t.Sequence[str]) -> dict:
+    """Return what Ansible shows with C(--diff): what a validation takes away, or leaves."""
+    return {"before": "".join(line + "\n" for line in before), "after": "".join(line + "\n" for line in after)}

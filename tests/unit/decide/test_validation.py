@@ -158,6 +158,7 @@ OPTIONS = {
     "success_pattern": "",
     "kind": "pod",
     "saturate": False,
+    "keep": False,
     "runtime_class": "",
 }
 OWN = {"workload": "custom", "image": "registry.example.com/test:1"}
@@ -179,6 +180,7 @@ BAD = {
     "an own job while GPUs are to be filled": (dict(OWN, kind="job", saturate=True), "saturate"),
     "nvidia-smi with requests": ({"workload": "nvidia_smi", "requests_per_pod": 2}, "requests_per_pod"),
     "nvidia-smi with an image": ({"workload": "nvidia_smi", "image": "x"}, "image"),
+    "nvidia-smi that keeps its pods": ({"workload": "nvidia_smi", "keep": True}, "keep"),
     "nvidia-smi to fill GPUs": ({"workload": "nvidia_smi", "saturate": True}, "saturate"),
 }
 
