@@ -39,18 +39,19 @@ class ActionModule(ActionBase):
         sections = [given[key] for key in ("cluster", "gpus", "sharing", "validation", "marks", "rehearsal")]
         report = model.build(*sections, now)
         lines = text.lines(report)
-        changed = False
+        difference = ""
         path = os.path.abspath(os.path.expanduser(given["path"])) if given["path"] else ""
         if path:
-            changed = self._write(path, report, now)
+            difference = self._write(path, report, now)
             lines += ["PAGE        file://" + path]
         if given["show"]:
             # stderr keeps the output of JSON callbacks parseable.
             Display().display("\n" + "\n".join(lines) + "\n", stderr=True)
-        return {"changed": changed, "path": path, "lines": lines, "report": report}
+        diff = {"diff": {"prepared": "%s: %s\n" % (path, difference)}} if difference and self._task.diff else {}
+        return dict(diff, changed=bool(difference), path=path, lines=lines, report=report)
 
     def _write(self, path, report, now):
-        """Write the page unless this is check mode; tell whether it shows other GPUs or another sharing than the page that was there.
+        """Write the page unless this is check mode; say what lasting things are new in it, if any.
 
         Times and who uses the GPUs are new on every run and count as no change.
         """
@@ -64,7 +65,9 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             generated = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now))
             self._replace(path, page.page(report, generated, digest))
-        return found != digest
+        if found == digest:
+            return ""
+        return "shows other GPUs or another sharing than before" if found else "a new page"
 
     @staticmethod
     def _replace(path, content):

@@ -65,7 +65,9 @@ attributes:
     support: full
   diff_mode:
     description: Returns what changed, or would change, in diff mode.
-    support: none
+    support: partial
+    details:
+      - Says that the page is new, or shows other GPUs or another sharing than before, not which.
   idempotent:
     description: A second run with the same options changes nothing.
     support: full
