@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
         digest = model.digest(report)
         found = ""
         try:
-            with open(path, encoding="utf-8") as before:
+            with open(path, encoding="utf-8", errors="replace") as before:
                 found = (DIGEST.search(before.read(65536)) or ["", ""])[1]
         except OSError:
             pass  # There is none yet, or it cannot be read: then writing it will say why.
@@ -71,6 +71,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _replace(path, content):
+        draft = ""
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             handle, draft = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".gpu-report-")
@@ -79,4 +80,6 @@ class ActionModule(ActionBase):
             os.chmod(draft, 0o644)
             os.replace(draft, path)
         except OSError as problem:
-            raise AnsibleActionFail("path: %r: the page cannot be written: %s. Fix: choose a directory that you may write to." % (path, problem)) from problem
+            if draft:
+                os.unlink(draft)
+            raise AnsibleActionFail("path: %r: the page cannot be written: %s. Fix: choose a directory that you may write to." % (path, problem)) from None

@@ -34,9 +34,9 @@ class ActionModule(ActionBase):
             with _ending_cleanly():
                 result = self._absent(given) if given["state"] == "absent" else self._present(given)
         except BadInput as error:
-            raise AnsibleActionFail(str(error), result={"problems": error.problems}) from error
+            raise AnsibleActionFail(str(error), result={"problems": error.problems}) from None
         except TestbedError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         result["changed"] = bool(result["changes"])
         if self._task.diff:
             result["diff"] = {"prepared": "".join(line + "\n" for line in result["changes"])}

@@ -18,7 +18,7 @@ def rehearsal_nodes(hosts: t.Sequence[str], hostvars: t.Mapping[str, t.Any], dec
     try:
         return rehearsal.descriptions(known, declared)
     except rehearsal.Rejected as problem:
-        raise AnsibleFilterError(str(problem)) from problem
+        raise AnsibleFilterError(str(problem)) from None
 
 
 class FilterModule:

@@ -114,7 +114,7 @@ def _validation(validation: dict) -> dict:
     pods = validation["pods"]
     ran = [pod for pod in pods if pod.get("phase") in ("Running", "Succeeded")]
     return {
-        "ok": bool(validation.get("ok")),
+        "ok": None if validation.get("ok") is None else bool(validation["ok"]),  # None in check mode, where nothing ran
         "summary": validation.get("summary") or "%d of %d pods ran" % (len(ran), len(pods)),
         "pending": validation.get("pending_message") or validation.get("pending_reason") or "",
         "skipped": list(validation.get("skipped") or []),

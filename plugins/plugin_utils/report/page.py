@@ -94,7 +94,8 @@ def page(report: dict, generated: str, digest: str) -> str:
 def _banner(report: dict) -> Markup:
     if not report["simulated"]:
         return Markup("")
-    text = "%d of the %d GPU nodes below are simulated." % (report["simulated"], report["total"]["nodes"])
+    counts = (report["simulated"], report["total"]["nodes"], "s" * (report["total"]["nodes"] != 1), "is" if report["simulated"] == 1 else "are")
+    text = "%d of the %d GPU node%s below %s simulated." % counts
     return tag("section", tag("strong", "A rehearsal. "), text + " " + report["rehearsal"].get("summary", ""), class_="note")
 
 
@@ -170,8 +171,8 @@ def _validation(report: dict) -> Markup:
     validation = report["validation"]
     if not validation:
         return Markup("")
-    word = tag("strong", "Passed. ", class_="ok") if validation["ok"] else tag("strong", "Failed. ", class_="bad")
-    lines = [tag("p", word, validation["summary"])]
+    word, class_ = {None: ("Not run. ", "facts"), True: ("Passed. ", "ok"), False: ("Failed. ", "bad")}[validation["ok"]]
+    lines = [tag("p", tag("strong", word, class_=class_), validation["summary"])]
     if validation["pending"]:
         lines.append(tag("p", "One pod too many stays Pending: ", tag("em", validation["pending"])))
     for pod in validation["failed"]:

@@ -18,17 +18,23 @@ NUMBERS = ("gpus", "shares", "used", "free", "nodes", "seconds")
 
 def lines(report: dict, width: int = WIDTH) -> t.List[str]:
     """Return the report as lines of text."""
-    parts = [_head(report), _models(report), _nodes(report, width), _running(report, width), _pending(report, width), _foot(report, width)]
+    parts = [_head(report, width), _models(report, width), _nodes(report, width), _running(report, width), _pending(report, width), _foot(report, width)]
     found: t.List[str] = []
     for part in parts:
         found += part + [""] if part else []
     return found[:-1]
 
 
-def table(rows: t.Sequence[dict], columns: t.Sequence[t.Tuple[str, str]], indent: str = "  ") -> t.List[str]:
-    """Return rows under a head; columns are (key, title), numbers stand on the right."""
+def table(rows: t.Sequence[dict], columns: t.Sequence[t.Tuple[str, str]], width: int = WIDTH, indent: str = "  ") -> t.List[str]:
+    """Return rows under a head; columns are (key, title), numbers stand on the right and are never cut, long names are shortened."""
     shown = [{key: _cell(row.get(key)) for key, _title in columns} for row in rows]
     widths = {key: max([len(title)] + [len(row[key]) for row in shown]) for key, title in columns}
+    names = {key: widths[key] for key, _title in columns if key not in NUMBERS}
+    room = width - len(indent) - 2 * (len(columns) - 1) - sum(widths.values()) + sum(names.values())
+    while sum(names.values()) > room and max(names.values(), default=0) > 8:
+        names[max(names, key=lambda key: names[key])] -= 1
+    widths.update(names)
+    shown = [{key: text if key in NUMBERS else _shortened(text, widths[key]) for key, text in row.items()} for row in shown]
 
     def line(cells: t.Dict[str, str]) -> str:
         each = [cells[key].rjust(widths[key]) if key in NUMBERS else cells[key].ljust(widths[key]) for key, _title in columns]
@@ -41,17 +47,26 @@ def _cell(value: t.Any) -> str:
     return "?" if value is None else str(value)
 
 
-def _head(report: dict) -> t.List[str]:
+def _shortened(text: str, size: int) -> str:
+    """Return a text of at most that size, with both of its ends: nodes of one cluster differ in either."""
+    return text if len(text) <= size else text[: size // 2] + "\u2026" + text[len(text) + size // 2 + 1 - size :]
+
+
+def _counted(number: int, what: str) -> str:
+    return "%d %s%s" % (number, what, "s" * (number != 1))
+
+
+def _head(report: dict, width: int) -> t.List[str]:
     cluster, total = report["cluster"], report["total"]
     facts = [cluster.get("name", ""), cluster.get("kubernetes", "")]
-    facts.append("%d GPU node%s" % (total["nodes"], "s" * (total["nodes"] != 1)))
-    facts.append("%d GPUs, %d shares" % (total["gpus"], total["shares"]) if total["shares"] != total["gpus"] else "%d GPUs" % total["gpus"])
-    return ["GPU REPORT  " + "  \u00b7  ".join(fact for fact in facts if fact)]
+    facts.append(_counted(total["nodes"], "GPU node"))
+    facts.append(_counted(total["gpus"], "GPU") + (", " + _counted(total["shares"], "share") if total["shares"] != total["gpus"] else ""))
+    return _wrapped("GPU REPORT  ", "  \u00b7  ".join(fact for fact in facts if fact), width)
 
 
-def _models(report: dict) -> t.List[str]:
+def _models(report: dict, width: int) -> t.List[str]:
     columns = [("model", "MODEL"), ("sharing", "SHARING"), ("nodes", "NODES"), ("gpus", "GPUS"), ("shares", "SHARES"), ("used", "IN USE"), ("free", "FREE")]
-    return table(report["models"] + [dict(report["total"], model="all", sharing="")], columns) if report["models"] else []
+    return table(report["models"] + [dict(report["total"], model="all", sharing="")], columns, width) if report["models"] else []
 
 
 def _nodes(report: dict, width: int) -> t.List[str]:
@@ -60,12 +75,12 @@ def _nodes(report: dict, width: int) -> t.List[str]:
     columns = [("name", "NODE"), ("model", "MODEL"), ("config", "CONFIG"), ("sharing", "SHARING"), ("gpus", "GPUS")]
     columns += [("shares", "SHARES"), ("used", "IN USE"), ("free", "FREE")]
     chosen = sorted(rows[:NODES], key=report["nodes"].index)
-    found = table(chosen, columns) if chosen else []
+    found = table(chosen, columns, width) if chosen else []
     if len(rows) > NODES:
-        found.append("  and %d more nodes" % (len(rows) - NODES))
+        found.append("  and " + _counted(len(rows) - NODES, "more node"))
     for node in late[:NODES]:
         found += _wrapped("  ! %s: " % node["name"], node["problem"], width)
-    return [line[:width] for line in found]
+    return found
 
 
 def _running(report: dict, width: int) -> t.List[str]:
@@ -73,17 +88,16 @@ def _running(report: dict, width: int) -> t.List[str]:
     for space in report["running"]:
         places = ", ".join("%s (%d)" % place for place in list(space["nodes"].items())[:8])
         more = len(space["nodes"]) - 8
-        where = places + (", and %d more nodes" % more if more > 0 else "")
-        head = "  %s: " % space["namespace"]
-        counts = (space["pods"], "s" * (space["pods"] != 1), space["devices"], "s" * (space["devices"] != 1))
-        found += _wrapped(head, "%d pod%s with %d device%s on " % counts + where, width)
+        where = places + (", and " + _counted(more, "more node") if more > 0 else "")
+        held = "%s with %s on " % (_counted(space["pods"], "pod"), _counted(space["devices"], "device"))
+        found += _wrapped("  %s: " % space["namespace"], held + where, width)
     return ["RUNNING (devices held)"] + found if found else []
 
 
 def _pending(report: dict, width: int, most: int = 5) -> t.List[str]:
     found = []
     for pod in report["pending"][:most]:
-        found.append("  %s/%s wants %s:" % (pod["namespace"], pod["name"], pod["wants"]))
+        found += _wrapped("  ", "%s/%s wants %s:" % (pod["namespace"], pod["name"], pod["wants"]), width)
         # What the scheduler says about claims and preemption repeats it; the page has all of it.
         found += _wrapped("    ", re.sub(r" (no new claims to deallocate, )?preemption: .*", "", pod["why"], flags=re.DOTALL), width)
     if len(report["pending"]) > most:
@@ -94,7 +108,7 @@ def _pending(report: dict, width: int, most: int = 5) -> t.List[str]:
 def _foot(report: dict, width: int) -> t.List[str]:
     found: t.List[str] = []
     if report["validation"]:
-        word = "" if report["validation"]["ok"] else "FAILED: "
+        word = "FAILED: " if report["validation"]["ok"] is False else ""
         found += _wrapped("VALIDATION  ", word + report["validation"]["summary"], width)
     if report["steps"]:
         found += _wrapped("TIME        ", ", ".join("%s %s" % (step["step"], duration(step["seconds"])) for step in report["steps"]), width)
@@ -107,10 +121,12 @@ def _foot(report: dict, width: int) -> t.List[str]:
 
 def duration(seconds: float) -> str:
     """Return seconds as people say them."""
-    if seconds < 60:
-        return "%.0f s" % seconds if seconds >= 10 else "%.1f s" % seconds
+    if round(seconds) < 60:
+        return "%.0f s" % seconds if round(seconds, 1) >= 10 else "%.1f s" % seconds
     return "%d min %02d s" % divmod(round(seconds), 60)
 
 
 def _wrapped(head: str, text: str, width: int) -> t.List[str]:
-    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head)) or [head.rstrip()]
+    """Return a text behind a head, in lines; a word that has a hyphen is most often a name and stays whole."""
+    indent = " " * (len(head) if len(head) <= width // 2 else 6)
+    return textwrap.wrap(head + text, width, subsequent_indent=indent, break_on_hyphens=False) or [head.rstrip()]
