@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Progress for the module of the same name: it waits in slices, and between two of them a line says how far the nodes are."""
+"""Progress for the module of the same name: once it has written, it waits in slices that only read, and between two of them a line
+says how far the nodes are."""
 
 from __future__ import annotations
 
@@ -36,10 +37,8 @@ class ActionModule(ActionBase):
         deadline = time.monotonic() + float(self._task.args.get("wait_timeout", DEFAULT_TIMEOUT))
         while True:
             left = deadline - time.monotonic()
-            args = dict(self._task.args, wait=True, wait_timeout=max(0.0, min(SLICE, left)))
+            args = dict(self._task.args, state="ready", wait=True, wait_timeout=max(0.0, min(SLICE, left)))
             seen = self._execute_module(module_args=args, task_vars=task_vars)
-            result["changed"] = bool(result.get("changed") or seen.get("changed"))
-            result["actions"] = result["actions"] + seen.get("actions", [])
             if "nodes" in seen:
                 result["nodes"] = seen["nodes"]
             if not seen.get("failed"):

@@ -6,16 +6,24 @@ from __future__ import annotations
 
 import json
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing_config
+from ansible_collections.gpuops.kubernetes.plugins.modules import gpu_sharing
 
 
 def sharing_problems(configs, default=None, node_configs=None, prefix=""):
     """Return what is wrong with sharing options, as texts; see C(sharing_problems.yml)."""
     # Ansible's strings carry tags, which the YAML writer behind size_problems does not take: here they become plain ones.
-    configs, default, node_configs = json.loads(json.dumps([configs, default, node_configs]))
-    found = sharing_config.problems(configs, default, node_configs or [], prefix)
+    given = json.loads(json.dumps({"configs": configs, "default": default, "node_configs": node_configs or []}))
+    # A number from the command line is text, which the module takes for a number.
+    spec = gpu_sharing.argument_spec()
+    checked = ArgumentSpecValidator({name: spec[name] for name in given}).validate(given)
+    if checked.error_messages:
+        return [prefix + "configs, %snode_configs: %s" % (prefix, message) for message in checked.error_messages]
+    options = checked.validated_parameters
+    found = sharing_config.problems(options["configs"], options["default"], options["node_configs"], prefix)
     if not found:
-        texts = {key: sharing_config.text(document) for key, document in sharing_config.documents(configs, default).items()}
+        texts = {key: sharing_config.text(document) for key, document in sharing_config.documents(options["configs"], options["default"]).items()}
         found = sharing_config.size_problems(texts, prefix)
     return [problem.text() for problem in found if problem.severity == "refuse"]
 

@@ -15,7 +15,9 @@ description:
   - The ConfigMap always has the key C(default), which every node without an assignment follows. Without O(default) it means not shared.
   - Restarts the plugin's pods on exactly those nodes whose configuration has new content, because the plugin does not notice that by itself.
   - Refuses a plan that the device plugin would refuse, or would accept and then ignore, before anything is written.
-  - Works with the chart C(nvidia-device-plugin) (value C(config.name)) and with the GPU Operator (C(devicePlugin.config.name)).
+  - Works with the chart C(nvidia-device-plugin) (value C(config.name)) and with the GPU Operator (C(devicePlugin.config.name), and
+    C(devicePlugin.config.default=default), without which it takes no configuration for nodes without an assignment). The operator's own MIG
+    strategy overrules that of the configurations.
 extends_documentation_fragment:
   - gpuops.kubernetes.cluster
   - gpuops.kubernetes.attributes
@@ -93,20 +95,31 @@ options:
         elements: str
         default: []
       selector:
-        description: A Kubernetes label selector.
+        description:
+          - A Kubernetes label selector.
+          - Under C(nvidia.com/gpu.product) a name stands for the shared GPU too, whose label ends in C(-SHARED).
+            Other labels that follow the sharing are refused.
         type: str
         default: ""
   state:
     description:
       - V(present) writes the configurations.
-      - V(absent) removes the ConfigMap and the node labels that this module set. It is refused while a DaemonSet mounts the ConfigMap.
+      - V(absent) removes the ConfigMap and the node labels that this module set, and nothing of others. It is refused while a DaemonSet mounts
+        the ConfigMap.
+      - V(ready) writes nothing. It only waits until every GPU node advertises what the other options mean.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, ready]
     default: present
   allow_shrink:
     description:
       - Whether a node may be left with fewer shares than its running pods hold.
       - Such pods go on, but fail when their containers start again.
+    type: bool
+    default: false
+  allow_mounted:
+    description:
+      - With O(state=absent), whether to remove a ConfigMap that a DaemonSet mounts. Pods that run keep what they mounted, and new ones do not start.
+      - It makes check mode predict a removal whose chart goes first.
     type: bool
     default: false
   minimum_nodes:
@@ -171,7 +184,7 @@ actions:
   sample: ["write ConfigMap nvidia-device-plugin/gpu-sharing (keys: by-four, default)", "label 2 nodes"]
 nodes:
   description: Each GPU node with what it has, and what it should have after the plan.
-  returned: with O(state=present)
+  returned: with O(state=present) and O(state=ready)
   type: list
   elements: dict
   sample:
@@ -200,7 +213,8 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connecti
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.wait import wait_for
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, Problem, refuse
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.module import run
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing, sharing_config, sharing_report
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing, sharing_config
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing_report as report
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import held_by
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import nodes as observe_nodes
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import sharing as observe
@@ -229,8 +243,9 @@ def argument_spec():
         configs={"type": "list", "elements": "dict", "default": [], "options": CONFIG},
         default={"type": "str"},
         node_configs={"type": "list", "elements": "dict", "default": [], "options": ASSIGNMENT},
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        state={"type": "str", "choices": ["present", "absent", "ready"], "default": "present"},
         allow_shrink={"type": "bool", "default": False},
+        allow_mounted={"type": "bool", "default": False},
         minimum_nodes={"type": "int", "default": 1},
         wait={"type": "bool", "default": True},
         wait_timeout={"type": "float", "default": 300.0},
@@ -241,26 +256,33 @@ def argument_spec():
 
 def present(module):
     params = module.params
-    refuse(sharing_config.problems(params["configs"], params["default"], params["node_configs"]), "The sharing plan is")
-    desired = sharing.desire(params["configs"], params["default"], params["node_configs"])
-    refuse(sharing_config.size_problems(desired.data), "The sharing plan is")
+    desired = asked_for(params)
     connection = connect(params, params["concurrency"])
-    for last in (False, True):
+    earlier = None
+    while True:
         current, plan = plan_for(connection, desired, params)
+        result = report.both(earlier, report.present_result(current, plan, desired, params["namespace"], params["config_map"]))
         if module.check_mode:
             dry_run(connection, current, plan, desired, params)
-            break
+            return result
         try:
             apply.apply_plan(connection, plan, params["namespace"], params["config_map"], desired.data, params["concurrency"])
             break
         except apply.Conflict:
             # Somebody else wrote between our look and our write: look and plan again, once.
-            if last:
+            if earlier:
                 raise
-    result = sharing_report.present_result(current, plan, desired, params["namespace"], params["config_map"])
-    if params["wait"] and not module.check_mode:
+            earlier = result
+    if params["wait"]:
         result["nodes"] = wait_for_nodes(connection, desired, params, result)
     return result
+
+
+def asked_for(params):
+    refuse(sharing_config.problems(params["configs"], params["default"], params["node_configs"]), "The sharing plan is")
+    desired = sharing.desire(params["configs"], params["default"], params["node_configs"])
+    refuse(sharing_config.size_problems(desired.data), "The sharing plan is")
+    return desired
 
 
 def plan_for(connection, desired, params):
@@ -280,26 +302,35 @@ def dry_run(connection, current, plan, desired, params):
         apply.apply_config_map(connection, params["namespace"], params["config_map"], desired.data, plan.pending, dry_run=True)
 
 
+def ready(module):
+    params = module.params
+    desired = asked_for(params)
+    connection = connect(params, params["concurrency"])
+    result = {"changed": False, "actions": []}
+    if params["wait"] and not module.check_mode:
+        return dict(result, nodes=wait_for_nodes(connection, desired, params, result))
+    return dict(result, nodes=sharing.node_results(observe_nodes.read_nodes(connection), desired))
+
+
 def wait_for_nodes(connection, desired, params, result):
     """Wait for all nodes; only those that are not ready yet are read again while they are few."""
     last = {}
 
     def observe_all():
-        waiting = [name for name, node in last.items() if not node["ready"]]
-        if len(last) >= params["minimum_nodes"] and 0 < len(waiting) <= 25:
-            records = [observe_nodes.read_node(connection, name) for name in waiting]
-        else:
-            records = observe_nodes.read_nodes(connection)
-        last.update((node["name"], node) for node in sharing.node_results(records, desired))
-        return list(last.values())
+        late = [name for name, node in last.items() if not node["ready"]]
+        few = late if len(last) >= params["minimum_nodes"] and 0 < len(late) <= 25 else None
+        for name in few or list(last):
+            del last[name]
+        last.update((node["name"], node) for node in sharing.node_results(observe.read_some(connection, few), desired))
+        return [last[name] for name in sorted(last)]
 
     def done(nodes):
         return len(nodes) >= params["minimum_nodes"] and all(node["ready"] for node in nodes)
 
     met, nodes = wait_for(observe_all, done, timeout=params["wait_timeout"], sleep=params["wait_sleep"])
     if not met:
-        pods = observe.read_plugin_pods(connection, params["namespace"], params["config_map"])
-        message = sharing_report.timeout_message(nodes, pods, params["minimum_nodes"])
+        pods = observe.read_trouble(connection, params["namespace"], params["config_map"])
+        message = report.timeout_message(nodes, pods, params["minimum_nodes"])
         raise GpuOpsError(message, **dict(result, nodes=nodes))
     return nodes
 
@@ -308,21 +339,24 @@ def absent(module):
     params = module.params
     connection = connect(params, params["concurrency"])
     current = observe.read_current(connection, params["namespace"], params["config_map"], [])
-    plan = sharing.make_plan(current, sharing.Desired([], [], {}, {}))
-    exists = current.config_map is not None
-    mounting = observe.read_mounting_daemon_sets(connection, params["namespace"], params["config_map"]) if exists else []
-    if mounting:
+    removal = sharing.make_removal(current)
+    mounting = observe.read_mounting_daemon_sets(connection, params["namespace"], params["config_map"]) if removal.config_map else []
+    if mounting and not params["allow_mounted"]:
         rule = "mounted by DaemonSet %s, whose new pods could not start without it" % ", ".join(mounting)
-        refuse([Problem("config_map", params["config_map"], rule, "uninstall the device plugin first")], "Removing the sharing is")
-    refuse(missing_access(connection, apply.removal_access(plan, exists, params["namespace"])), "Removing the sharing is")
+        fix = "uninstall the device plugin first, or set allow_mounted where it goes at the same time"
+        refuse([Problem("config_map", params["config_map"], rule, fix)], "Removing the sharing is")
+    refuse(missing_access(connection, apply.removal_access(removal, params["namespace"])), "Removing the sharing is")
     if not module.check_mode:
-        apply.remove(connection, plan, params["namespace"], params["config_map"], exists, params["concurrency"])
-    return sharing_report.absent_result(current, plan, params["namespace"], params["config_map"])
+        apply.remove(connection, removal, params["namespace"], params["config_map"], params["concurrency"])
+    return report.absent_result(current, removal, params["namespace"], params["config_map"])
+
+
+STATES = {"present": present, "absent": absent, "ready": ready}
 
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    run(module, present if module.params["state"] == "present" else absent)
+    run(module, STATES[module.params["state"]])
 
 
 if __name__ == "__main__":

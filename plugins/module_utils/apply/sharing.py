@@ -14,7 +14,7 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connecti
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.patch import Write, pointer, write_all
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import CONFIG
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import PENDING, NodeWrite, Plan
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import PENDING, NodeWrite, Plan, Removal
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.nodes import NODES, OWNED_LABELS
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.sharing import MANAGED_BY, config_map_path, read_plugin_pods
 
@@ -33,8 +33,9 @@ def needed_access(plan: Plan, namespace: str) -> t.List[Access]:
     return needed
 
 
-def removal_access(plan: Plan, exists: bool, namespace: str) -> t.List[Access]:
-    return [Access("patch", "nodes")] * bool(plan.labels) + [Access("delete", "configmaps", namespace=namespace)] * exists
+def removal_access(removal: Removal, namespace: str) -> t.List[Access]:
+    needed = [Access("patch", "nodes")] * bool(removal.labels)
+    return needed + ([Access("patch" if removal.left else "delete", "configmaps", namespace=namespace)] if removal.config_map else [])
 
 
 def apply_plan(connection: Connection, plan: Plan, namespace: str, name: str, desired_data: t.Dict[str, str], concurrency: int) -> None:
@@ -42,17 +43,30 @@ def apply_plan(connection: Connection, plan: Plan, namespace: str, name: str, de
 
     The note is written before the work it speaks of: a run that ends half way leaves it, and the next run does what it says.
 
-    Raises: GpuOpsError that names every node whose write failed, after all others were written.
+    Raises: GpuOpsError that names every node whose write failed, after all others were written; its C(changed) says whether anything was.
     """
-    if plan.create_namespace:
-        create_namespace(connection, namespace)
-    if plan.write_config_map:
-        apply_config_map(connection, namespace, name, desired_data, plan.pending)
-    label_nodes(connection, plan.labels, concurrency)
-    if plan.restart:
-        restart_plugins(connection, namespace, name, plan.restart, concurrency)
-    if plan.pending:
-        apply_config_map(connection, namespace, name, desired_data, [])
+    _in_order(
+        [
+            (plan.create_namespace, lambda: create_namespace(connection, namespace)),
+            (plan.write_config_map, lambda: apply_config_map(connection, namespace, name, desired_data, plan.pending)),
+            (plan.labels, lambda: label_nodes(connection, plan.labels, concurrency)),
+            (plan.restart, lambda: restart_plugins(connection, namespace, name, plan.restart, concurrency)),
+            (plan.pending, lambda: apply_config_map(connection, namespace, name, desired_data, [])),
+        ]
+    )
+
+
+def _in_order(steps: t.Sequence[t.Tuple[t.Any, t.Callable[[], None]]]) -> None:
+    """Take each step that is needed; the error of one says also whether a step before it changed something."""
+    done = False
+    for needed, step in steps:
+        if needed:
+            try:
+                step()
+            except GpuOpsError as error:
+                error.details["changed"] = done or error.details.get("changed", False)
+                raise
+            done = True
 
 
 def create_namespace(connection: Connection, namespace: str) -> None:
@@ -79,7 +93,8 @@ def apply_config_map(
 
 def label_nodes(connection: Connection, labels: t.Sequence[NodeWrite], concurrency: int) -> None:
     failed = write_all(connection, [Write(node.name, "PATCH", "%s/%s" % (NODES, node.name), label_patch(node)) for node in labels], concurrency)
-    _complain(failed, len(labels), "label")
+    # A node that is gone needs no label.
+    _complain({node: error for node, error in failed.items() if error.status != 404}, len(labels), "label")
 
 
 def label_patch(node: NodeWrite) -> t.List[dict]:
@@ -95,6 +110,8 @@ def label_patch(node: NodeWrite) -> t.List[dict]:
     elif node.seen is not None:
         patch.append({"op": "remove", "path": label})
     if not node.annotated:
+        # Who annotated it first, meanwhile, must not lose that.
+        patch.append({"op": "test", "path": "/metadata/annotations", "value": None})
         patch.append({"op": "add", "path": "/metadata/annotations", "value": {}})
     if node.owned:
         patch.append({"op": "add", "path": owned, "value": ",".join(node.owned)})
@@ -118,15 +135,29 @@ def restart_plugins(connection: Connection, namespace: str, config_map: str, nod
     _complain({pod: error for pod, error in failed.items() if error.status not in (404, 409)}, len(pods), "restart")
 
 
-def remove(connection: Connection, plan: Plan, namespace: str, name: str, exists: bool, concurrency: int) -> None:
-    """Take off our node labels, then the ConfigMap."""
-    label_nodes(connection, plan.labels, concurrency)
-    if exists:
-        try:
-            connection.request("DELETE", config_map_path(namespace, name))
-        except ApiError as error:
-            if error.status != 404:
-                raise
+def remove(connection: Connection, removal: Removal, namespace: str, name: str, concurrency: int) -> None:
+    """Take off our node labels, then our part of the ConfigMap."""
+    _in_order(
+        [
+            (removal.labels, lambda: label_nodes(connection, removal.labels, concurrency)),
+            (removal.config_map, lambda: remove_config_map(connection, namespace, name, removal.left)),
+        ]
+    )
+
+
+def remove_config_map(connection: Connection, namespace: str, name: str, left: t.Dict[str, str]) -> None:
+    """Delete the ConfigMap, or only what is ours in it where others have keys there."""
+    path = config_map_path(namespace, name)
+    try:
+        if left:
+            # Server-side apply takes off what its manager no longer names.
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+            connection.request("PATCH", path, {"fieldManager": FIELD_MANAGER, "force": "true"}, body, APPLY_PATCH)
+        else:
+            connection.request("DELETE", path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
 
 
 class Conflict(GpuOpsError):
@@ -140,4 +171,4 @@ def _complain(failed: t.Dict[str, ApiError], count: int, what: str) -> None:
     lines += ["- %s: %s" % (name, failed[name].message) for name in sorted(failed)[:20]]
     lines += ["- and %d more" % (len(failed) - 20)] if len(failed) > 20 else []
     error = Conflict if all(error.status in (409, 422) for error in failed.values()) else GpuOpsError
-    raise error("\n".join(lines), failed=sorted(failed))
+    raise error("\n".join(lines), failed=sorted(failed), changed=len(failed) < count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 GPU = "nvidia.com/gpu"
+GPU_SHARED = "nvidia.com/gpu.shared"
 COUNT = "nvidia.com/gpu.count"
 CONFIG = "nvidia.com/device-plugin.config"
 PRESENT = ("nvidia.com/gpu.present", "feature.node.kubernetes.io/pci-10de.present")
@@ -20,7 +21,13 @@ Counts = t.Dict[str, int]
 def is_gpu_node(node: dict) -> bool:
     """Tell whether a node has NVIDIA GPUs as far as its labels or its resources say."""
     labels = node["labels"]
-    return COUNT in labels or any(labels.get(key) == "true" for key in PRESENT) or any(node["capacity"].values())
+    has = any(count for name, count in node["capacity"].items() if is_gpu(name))
+    return has or COUNT in labels or any(labels.get(key) == "true" for key in PRESENT)
+
+
+def is_gpu(resource: str) -> bool:
+    """Tell whether a resource stands for GPUs or parts of them; nvidia.com/ has network devices and virtual functions too."""
+    return resource in (GPU, GPU_SHARED) or resource.startswith("nvidia.com/mig-")
 
 
 def physical_gpus(node: dict) -> t.Optional[int]:

@@ -11,23 +11,27 @@ import typing as t
 
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing_config
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import CONFIG, GPU, Counts, is_gpu_node, physical_gpus
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import CONFIG, GPU, GPU_SHARED, Counts, is_gpu_node, physical_gpus
 
 PENDING = "gpuops.kubernetes/restart-pending"
 LABEL_OF_STRATEGY = {"none": "none", "timeSlicing": "time-slicing", "mps": "mps"}
 
 
 class Current(t.NamedTuple):
-    """What was observed. C(config_map) is None, or {data, owned, pending, labelled}; C(selected) are node names by node_configs index."""
+    """What was observed. C(config_map) is None, or {data, owned, pending, labelled}; C(selected) are node names by node_configs index.
+
+    C(mounted) tells of a missing ConfigMap whether pods run that mounted it when it was there.
+    """
 
     namespace_exists: bool
     config_map: t.Optional[dict]
     nodes: t.List[dict]
     selected: t.Dict[int, t.List[str]]
+    mounted: bool = False
 
 
 class Desired(t.NamedTuple):
-    """What the options ask for. C(data) is the text, C(documents) the meaning of each ConfigMap key; both are empty to remove all."""
+    """What the options ask for. C(data) is the text, C(documents) the meaning of each ConfigMap key."""
 
     configs: t.List[dict]
     node_configs: t.List[dict]
@@ -65,6 +69,23 @@ class Plan(t.NamedTuple):
         return self.create_namespace or self.write_config_map or bool(self.labels) or bool(self.pending)
 
 
+class Removal(t.NamedTuple):
+    """What goes: labels of nodes, and our part of the ConfigMap (if any), which leaves these keys of others."""
+
+    labels: t.List[NodeWrite]
+    config_map: bool
+    left: t.Dict[str, str]
+
+
+def make_removal(current: Current) -> Removal:
+    """Compare what is there with nothing; what others made stays."""
+    existing = current.config_map
+    labels = [write for write in (_node_write(node, None) for node in current.nodes) if write]
+    if existing is None:
+        return Removal(labels, False, {})
+    return Removal(labels, bool(existing["owned"]), {key: text for key, text in existing["data"].items() if key not in existing["owned"]})
+
+
 def wanted_labels(current: Current, desired: Desired) -> t.Dict[str, str]:
     """Return the configuration that node_configs gives to each node by name."""
     wanted: t.Dict[str, str] = {}
@@ -82,23 +103,24 @@ def make_plan(current: Current, desired: Desired) -> Plan:
     old = existing["data"] if existing else {}
     kept = {key: text for key, text in old.items() if not existing or key not in existing["owned"]}
     data = dict(kept, **desired.data)
-    write_config_map = bool(desired.data) and (existing is None or data != old or not existing["labelled"])
+    write_config_map = existing is None or data != old or not existing["labelled"]
     used = used_configs(current, labels)
-    pending = _pending(existing, desired, used)
+    pending = _pending(current, desired, used)
     restart = [name for name in sorted(used) if used[name] in pending]
     problems = cluster_problems(current, desired, wanted, used, data)
-    return Plan(bool(desired.data) and not current.namespace_exists, write_config_map, data, sorted(pending), labels, restart, problems)
+    return Plan(not current.namespace_exists, write_config_map, data, sorted(pending), labels, restart, problems)
 
 
-def _pending(existing: t.Optional[dict], desired: Desired, used: t.Dict[str, str]) -> t.Set[str]:
+def _pending(current: Current, desired: Desired, used: t.Dict[str, str]) -> t.Set[str]:
     """Return the keys whose plugin pods still run with older content: what changes now, and what an interrupted run left.
 
-    A ConfigMap that is only being created is mounted by nobody yet.
+    A ConfigMap that is only being created is mounted by nobody, unless somebody deleted it under running pods.
     """
-    if existing is None or not desired.data:
+    existing = current.config_map
+    if existing is None and not current.mounted:
         return set()
-    changed = {key for key, text in desired.data.items() if existing["data"].get(key) != text and key in used.values()}
-    return changed | set(existing["pending"])
+    data, left = (existing["data"], existing["pending"]) if existing else ({}, [])
+    return {key for key, text in desired.data.items() if data.get(key) != text and key in used.values()} | set(left)
 
 
 def used_configs(current: Current, labels: t.Sequence[NodeWrite]) -> t.Dict[str, str]:
@@ -122,8 +144,6 @@ def _node_write(node: dict, wanted: t.Optional[str]) -> t.Optional[NodeWrite]:
 
 def cluster_problems(current: Current, desired: Desired, wanted: t.Dict[str, str], used: t.Dict[str, str], data: t.Dict[str, str]) -> t.List[Problem]:
     """Return what speaks against the options on this cluster."""
-    if not desired.data:
-        return []
     found: t.List[Problem] = []
     by_name = {node["name"]: node for node in current.nodes}
     for index, entry in enumerate(desired.node_configs):
@@ -283,9 +303,14 @@ def shrinking(current: Current, desired: Desired, plan: Plan) -> t.Dict[str, Cou
     for node in current.nodes:
         document = desired.documents.get(used.get(node["name"], ""))
         wanted = expected(node, document) if document else None
-        if wanted is not None and any(wanted.get(name, 0) < count for name, count in node["allocatable"].items()):
+        if wanted is not None and any(wanted.get(name, 0) < count for name, count in node["allocatable"].items() if _governed(name, wanted)):
             found[node["name"]] = wanted
     return found
+
+
+def _governed(name: str, wanted: Counts) -> bool:
+    """Tell whether a plan decides about a resource: not about network devices, nor about MIG devices that it does not name."""
+    return name in (GPU, GPU_SHARED) or name in wanted
 
 
 def shrink_problems(current: Current, desired: Desired, plan: Plan, held: t.Dict[str, Counts]) -> t.List[Problem]:
@@ -297,7 +322,7 @@ def shrink_problems(current: Current, desired: Desired, plan: Plan, held: t.Dict
     found = []
     for name, left in sorted(shrinking(current, desired, plan).items()):
         for resource, count in sorted(held.get(name, {}).items()):
-            if count > left.get(resource, 0):
+            if _governed(resource, left) and count > left.get(resource, 0):
                 rule = "running pods hold %d %s, and %d would be left" % (count, resource, left.get(resource, 0))
                 found.append(Problem("node %s" % name, used[name], rule, "move the pods away, or set allow_shrink to accept that they may fail"))
     return found

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import selectors
 
 try:
     import yaml
@@ -166,6 +167,10 @@ def _assignment_problems(entry: dict, path: str, names: t.Iterable[str]) -> t.Li
     if bool(entry.get("nodes")) == bool(entry.get("selector")):
         fix = "give nodes (a list of names) or selector (a label selector)"
         found.append(Problem(path, entry, "exactly one of nodes and selector says which nodes are meant", fix))
+    for label in selectors.following(entry.get("selector") or ""):
+        rule = "the label %s follows the sharing, so that the assignment would undo itself" % label
+        fix = "select by a label that stays, such as %s or one of your own" % selectors.PRODUCT
+        found.append(Problem(path + ".selector", entry["selector"], rule, fix))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import Current, Desired, NodeWrite, Plan, node_results
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import Current, Desired, NodeWrite, Plan, Removal, node_results
 
 
 def present_result(current: Current, plan: Plan, desired: Desired, namespace: str, name: str) -> dict:
@@ -24,11 +24,21 @@ def present_result(current: Current, plan: Plan, desired: Desired, namespace: st
     }
 
 
-def absent_result(current: Current, plan: Plan, namespace: str, name: str) -> dict:
+def absent_result(current: Current, removal: Removal, namespace: str, name: str) -> dict:
     """Return the module's result for state absent."""
-    done = ["remove the label of %s" % _nodes(plan.labels)] if plan.labels else []
-    done += ["delete ConfigMap %s/%s" % (namespace, name)] if current.config_map is not None else []
-    return {"changed": bool(done), "actions": done, "diff": diff(current, {}, plan.labels, namespace, name)}
+    done = ["remove the label of %s" % _nodes(removal.labels)] if removal.labels else []
+    if removal.config_map:
+        left = ", ".join(sorted(removal.left))
+        done.append(("take our keys out of ConfigMap %s/%s, which keeps " + left if left else "delete ConfigMap %s/%s") % (namespace, name))
+    return {"changed": bool(done), "actions": done, "diff": diff(current, removal.left, removal.labels, namespace, name)}
+
+
+def both(first: t.Optional[dict], second: dict) -> dict:
+    """Return the result of a run that planned again because somebody wrote between its look and its write."""
+    if first is None:
+        return second
+    actions_of_both = first["actions"] + [action for action in second["actions"] if action not in first["actions"]]
+    return dict(second, changed=True, actions=actions_of_both, diff=first["diff"] + [each for each in second["diff"] if each not in first["diff"]])
 
 
 def actions(plan: Plan, namespace: str, name: str) -> t.List[str]:

@@ -28,10 +28,6 @@ def read_nodes(connection: Connection, selector: str = "") -> t.List[dict]:
     return list_items(connection, NODES, {"labelSelector": selector} if selector else None, node_record)
 
 
-def read_node(connection: Connection, name: str) -> dict:
-    return node_record(connection.request("GET", "%s/%s" % (NODES, name)))
-
-
 def read_names(connection: Connection, selector: str) -> t.List[str]:
     """Return the names of the nodes that a label selector matches; the server reads the selector, so its rules are exactly kubectl's."""
     return list_items(connection, NODES, {"labelSelector": selector}, lambda node: node["metadata"]["name"])

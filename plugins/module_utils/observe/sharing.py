@@ -13,8 +13,9 @@ import typing as t
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import FIELD_MANAGER, ApiError, Connection
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.pages import list_items
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem, refuse
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.selectors import lasting
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import PENDING, Current
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.nodes import pending_reason, read_names, read_nodes
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.nodes import NODES, node_record, pending_reason, read_names, read_nodes
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
@@ -40,7 +41,9 @@ def read_current(connection: Connection, namespace: str, name: str, node_configs
         home = pool.submit(found, connection, "/api/v1/namespaces/%s" % namespace)
         config_map = pool.submit(found, connection, config_map_path(namespace, name))
         selected = {index: selected_nodes(connection, entry, index) for index, entry in enumerate(node_configs)}
-        return Current(home.result() is not None, config_map_record(config_map.result()), nodes.result(), selected)
+        there, record = home.result() is not None, config_map_record(config_map.result())
+        mounted = there and record is None and bool(read_plugin_pods(connection, namespace, name))
+        return Current(there, record, nodes.result(), selected, mounted)
 
 
 def selected_nodes(connection: Connection, entry: dict, index: int) -> t.List[str]:
@@ -51,7 +54,7 @@ def selected_nodes(connection: Connection, entry: dict, index: int) -> t.List[st
     if entry.get("nodes"):
         return entry["nodes"]
     try:
-        return read_names(connection, entry["selector"])
+        return read_names(connection, lasting(entry["selector"]))
     except ApiError as error:
         if error.status != 400:
             raise
@@ -94,6 +97,22 @@ def read_plugin_pods(connection: Connection, namespace: str, config_map: str) ->
         return {"name": metadata["name"], "uid": metadata["uid"], "node": spec.get("nodeName", ""), "trouble": " ".join(filter(None, (reason, message)))}
 
     return list_items(connection, "/api/v1/namespaces/%s/pods" % namespace, None, record)
+
+
+def read_trouble(connection: Connection, namespace: str, config_map: str) -> t.List[dict]:
+    """Return the plugin pods for a message about nodes, which must not be lost because the pods cannot be read."""
+    try:
+        return read_plugin_pods(connection, namespace, config_map)
+    except ApiError:
+        return []
+
+
+def read_some(connection: Connection, names: t.Optional[t.Sequence[str]]) -> t.List[dict]:
+    """Return the records of these nodes (None: of all); a node that is gone has none."""
+    if names is None:
+        return read_nodes(connection)
+    records = (found(connection, "%s/%s" % (NODES, name)) for name in names)
+    return [node_record(record) for record in records if record]
 
 
 def read_mounting_daemon_sets(connection: Connection, namespace: str, config_map: str) -> t.List[str]:

@@ -11,10 +11,11 @@ import pytest
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing as apply
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import ApiError
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import NodeWrite, Plan
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import NodeWrite, Plan, Removal
 
 CONFIG = "nvidia.com/device-plugin.config"
 OWNED = "gpuops.kubernetes/labels"
+OWNED_POINTER = "gpuops.kubernetes~1labels"
 
 
 def test_a_label_is_replaced_only_where_the_plans_value_still_is():
@@ -31,9 +32,10 @@ def test_removing_the_last_label_of_ours_removes_the_note_too():
     assert jsonpatch.apply_patch(node, patch)["metadata"] == {"labels": {"x": "y"}, "annotations": {}}
 
 
-def test_a_node_without_annotations_gets_the_map_first():
-    operations = [operation["path"] for operation in apply.label_patch(NodeWrite("a", None, "new", [CONFIG], False))]
-    assert operations.index("/metadata/annotations") < operations.index("/metadata/annotations/gpuops.kubernetes~1labels")
+def test_a_node_without_annotations_gets_the_map_first_unless_somebody_was_faster():
+    patch = apply.label_patch(NodeWrite("a", None, "new", [CONFIG], False))
+    about = [(operation["op"], operation["path"], operation["value"]) for operation in patch if operation["path"].startswith("/metadata/annotations")]
+    assert about == [("test", "/metadata/annotations", None), ("add", "/metadata/annotations", {}), ("add", "/metadata/annotations/" + OWNED_POINTER, CONFIG)]
 
 
 class Server:
@@ -47,7 +49,7 @@ class Server:
     def request(self, verb, path, query=None, body=None, content_type=None):
         note = "%s %s" % (verb, path)
         if verb == "PATCH" and "configmaps" in path:
-            note += " pending=%s" % body["metadata"]["annotations"].get("gpuops.kubernetes/restart-pending", "")
+            note += " pending=%s" % body["metadata"].get("annotations", {}).get("gpuops.kubernetes/restart-pending", "")
         self.log.append(note)
         if self._fails and self._fails in note:
             raise ApiError(self._status, "Failed", verb, path, "no")
@@ -88,6 +90,28 @@ def test_a_pod_that_is_gone_already_is_no_failure(monkeypatch):
     server = Server("plugin-a", status=404)
     apply.apply_plan(server, PLAN, "gpu", "cm", {"default": "x"}, 1)
     assert server.log[-1].endswith("pending=")
+
+
+CHANGED = {"api/v1/namespaces": False, "pending=default": True, "nodes/a": True, "plugin-a": True}
+
+
+@pytest.mark.parametrize("fails, changed", CHANGED.items(), ids=CHANGED)
+def test_a_failure_says_whether_something_was_changed_before(monkeypatch, fails, changed):
+    monkeypatch.setattr(apply, "read_plugin_pods", pods)
+    with pytest.raises(GpuOpsError) as failure:
+        apply.apply_plan(Server(fails), PLAN, "gpu", "cm", {"default": "x"}, 1)
+    assert failure.value.details["changed"] is changed
+
+
+def test_a_node_that_is_gone_is_no_failure():
+    apply.label_nodes(Server("nodes/a", status=404), PLAN.labels, 1)
+
+
+@pytest.mark.parametrize("left, request_", [({}, "DELETE"), ({"theirs": "x"}, "PATCH")], ids=["all of it", "our part of it"])
+def test_removing_takes_the_whole_config_map_only_where_it_is_all_ours(left, request_):
+    server = Server()
+    apply.remove(server, Removal([], True, left), "gpu", "cm", 1)
+    assert [note.split()[0] for note in server.log] == [request_]
 
 
 def test_a_label_that_somebody_else_changed_is_a_conflict():

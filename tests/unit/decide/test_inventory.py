@@ -64,6 +64,12 @@ def test_a_labelled_node_without_resources_is_a_gpu_node(label):
     assert not is_gpu_node(node_record(raw_node(labels={label: "false"}, gpus=None)))
 
 
+@pytest.mark.parametrize("resource, gpu", [("nvidia.com/hostdev", False), ("nvidia.com/gpu.shared", True), ("nvidia.com/mig-1g.10gb", True)])
+def test_a_network_device_makes_no_gpu_node(resource, gpu):
+    record = dict(node_record(raw_node(gpus=None)), capacity={resource: 2})
+    assert is_gpu_node(record) is gpu
+
+
 def test_a_node_that_lost_gpus_is_below_zero():
     (node,) = inventory([node_record(raw_node("a", gpus="1"))], [pod_record(raw_pod("p", 2, "a"))])["nodes"]
     assert node["free"] == {"nvidia.com/gpu": -1}

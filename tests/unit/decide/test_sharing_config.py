@@ -94,6 +94,15 @@ def test_an_assignment_needs_exactly_one_of_nodes_and_selector(entry):
     assert text.startswith("node_configs[0]:") and "exactly one" in text
 
 
+FOLLOWING = ["nvidia.com/gpu.replicas=1", "pool=a,nvidia.com/gpu.sharing-strategy!=mps", "!nvidia.com/device-plugin.config", "nvidia.com/mps.capable"]
+
+
+@pytest.mark.parametrize("selector", FOLLOWING)
+def test_an_assignment_by_a_label_that_follows_the_sharing_is_refused(selector):
+    (text,) = refusals([config()], node_configs=[{"config": "by-four", "selector": selector}])
+    assert text.startswith("node_configs[0].selector: %r:" % selector) and "would undo itself" in text
+
+
 def test_an_undefined_per_node_configuration_is_refused():
     (text,) = refusals([config()], node_configs=[{"config": "nobody", "nodes": ["a"]}])
     assert text.startswith("node_configs[0].config: 'nobody':")

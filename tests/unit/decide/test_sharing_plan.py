@@ -36,9 +36,9 @@ def node(name="a", gpus=2, config=None, compute=(8, 0), owned=False, allocatable
     }
 
 
-def plan(nodes, configs, default=None, node_configs=(), config_map=None, selected=None, namespace=True):
+def plan(nodes, configs, default=None, node_configs=(), config_map=None, selected=None, namespace=True, mounted=False):
     chosen = selected or {index: entry.get("nodes", []) for index, entry in enumerate(node_configs)}
-    current = sharing.Current(namespace, config_map, nodes, chosen)
+    current = sharing.Current(namespace, config_map, nodes, chosen, mounted)
     desired = sharing.desire(configs, default, list(node_configs))
     return current, desired, sharing.make_plan(current, desired)
 
@@ -121,6 +121,11 @@ def test_new_content_restarts_exactly_the_nodes_that_use_it():
     assert (made.restart, made.pending) == (["a", "c"], ["default"])
 
 
+def test_a_config_map_deleted_under_running_pods_is_written_and_they_are_restarted():
+    _unused, _unused, made = plan([node("a"), node("b", config="other")], [by(4), by(2, name="other")], "shared", mounted=True)
+    assert (made.write_config_map, made.restart, made.pending) == (True, ["a", "b"], ["default", "other"])
+
+
 def test_an_interrupted_restart_is_taken_up_again():
     desired = sharing.desire([by(4)], "shared", [])
     _unused, _unused, made = plan([node("a")], [by(4)], "shared", config_map=stored(desired, pending=["default"]))
@@ -191,15 +196,36 @@ def test_shrinking_below_what_runs_is_refused(held, refused):
         assert "running pods hold 9 nvidia.com/gpu, and 8 would be left" in found[0].text()
 
 
+FOREIGN = {"a network device": "nvidia.com/hostdev", "a MIG device that is not named": "nvidia.com/mig-1g.10gb"}
+
+
+@pytest.mark.parametrize("resource", FOREIGN.values(), ids=FOREIGN)
+def test_what_a_plan_does_not_govern_cannot_shrink(resource):
+    record = node("a", gpus=2, allocatable={"nvidia.com/gpu": 2, resource: 4})
+    current, desired, made = plan([record], [by(4)], "shared")
+    assert sharing.shrinking(current, desired, made) == {}
+    assert sharing.shrink_problems(current, desired, made, {"a": {resource: 1}}) == []
+
+
 def test_renaming_under_running_pods_counts_as_shrinking():
     current, desired, made = plan([node("a", gpus=2)], [by(4, rename_by_default=True)], "shared")
     assert sharing.shrink_problems(current, desired, made, {"a": {"nvidia.com/gpu": 1}})
 
 
-def test_removing_everything_takes_off_our_labels_only():
+THERE = {
+    "none": (None, (False, {})),
+    "ours": ({"data": {"default": "x"}, "owned": ["default"]}, (True, {})),
+    "somebody else's": ({"data": {"theirs": "x"}, "owned": []}, (False, {"theirs": "x"})),
+    "ours with keys of others": ({"data": {"default": "x", "theirs": "y"}, "owned": ["default"]}, (True, {"theirs": "y"})),
+}
+
+
+@pytest.mark.parametrize("config_map, removed", THERE.values(), ids=THERE)
+def test_removing_everything_takes_what_is_ours_and_nothing_else(config_map, removed):
     nodes = [node("ours", config="shared", owned=True), node("theirs", config="shared")]
-    made = sharing.make_plan(sharing.Current(True, None, nodes, {}), sharing.Desired([], [], {}, {}))
-    assert [write.name for write in made.labels] == ["ours"] and made.problems == [] and not made.write_config_map
+    there = config_map and dict(config_map, pending=[], labelled=True)
+    removal = sharing.make_removal(sharing.Current(True, there, nodes, {}))
+    assert [write.name for write in removal.labels] == ["ours"] and removal[1:] == removed
 
 
 def test_the_timeout_names_nodes_and_the_trouble_of_their_pods():
