@@ -22,6 +22,7 @@ PARTS = 3
 # Continuous integration gives 90 minutes in all: the rest is for what has been started, and for cleaning up after it.
 LAST_START_SECONDS = 65 * 60
 END_SECONDS = 85 * 60
+BATCH_SECONDS = 12 * 3600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +117,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def read_change(root: Path) -> Change:
-    """Ask git what changed: since the branch left its origin, or else since the previous commit; uncommitted files count."""
+    """Ask git what changed: since the branch left its origin, or else in the last half day; uncommitted files count."""
     commit = git(root, "rev-parse", "HEAD") or ""
     base = os.environ.get("GPUOPS_BASE", "")
     if not base:
@@ -125,12 +126,22 @@ def read_change(root: Path) -> Change:
             if base and base != commit:
                 break
             base = ""
-    base = git(root, "rev-parse", "--verify", "--quiet", (base or "HEAD~1") + "^{commit}") or ""
+    base = base or before_the_last_batch(root)
+    base = git(root, "rev-parse", "--verify", "--quiet", base + "^{commit}") or "" if base else ""
     changed = git(root, "diff", "--name-only", "--no-renames", base) if base else None
     untracked = git(root, "ls-files", "--others", "--exclude-standard")
     if changed is None or untracked is None:
         return Change(commit, base, None)
     return Change(commit, base, tuple(sorted(set(changed.splitlines() + untracked.splitlines()))))
+
+
+def before_the_last_batch(root: Path) -> str:
+    """Return the last commit that is half a day older than the newest one; empty where there is none.
+
+    Commits come in batches, and a fresh clone does not tell how many of them are new.
+    """
+    newest = git(root, "log", "-1", "--format=%ct") or "0"
+    return git(root, "rev-list", "-1", f"--before={int(newest) - BATCH_SECONDS}", "HEAD") or ""
 
 
 def git(root: Path, *arguments: str) -> t.Optional[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -93,27 +94,37 @@ def test_patterns(pattern, path, match):
 def git_repository(tmp_path, monkeypatch):
     monkeypatch.delenv("GPUOPS_BASE", raising=False)
 
-    def run(*arguments):
+    def run(*arguments, hour=0):
         command = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@localhost", *arguments]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.strip()
+        environment = dict(os.environ, GIT_COMMITTER_DATE=f"{1700000000 + 3600 * hour} +0000")
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment).stdout.strip()
 
-    def commit(name):
+    def commit(name, hour=0):
         (tmp_path / name).write_text(name, encoding="utf-8")
         run("add", name)
-        run("commit", "--quiet", "--message", name)
+        run("commit", "--quiet", "--message", name, hour=hour)
         return run("rev-parse", "HEAD")
 
     run("init", "--quiet", "--initial-branch", "main")
     return tmp_path, run, commit
 
 
-def test_change_is_what_the_last_commit_and_the_working_tree_did(repository):
+def test_change_is_what_the_last_batch_of_commits_and_the_working_tree_did(repository):
     root, _run, commit = repository
-    first = commit("a")
-    second = commit("b")
-    (root / "a").write_text("edited", encoding="utf-8")
-    (root / "c").write_text("new", encoding="utf-8")
-    assert ci_plan.read_change(root) == ci_plan.Change(second, first, ("a", "b", "c"))
+    commit("z")
+    before = commit("y", hour=1)
+    commit("b", hour=20)
+    newest = commit("c", hour=23)
+    (root / "z").write_text("edited", encoding="utf-8")
+    (root / "d").write_text("new", encoding="utf-8")
+    assert ci_plan.read_change(root) == ci_plan.Change(newest, before, ("b", "c", "d", "z"))
+
+
+def test_commits_of_one_batch_have_nothing_to_compare_with(repository):
+    root, _run, commit = repository
+    commit("a")
+    newest = commit("b", hour=11)
+    assert ci_plan.read_change(root) == ci_plan.Change(newest, "", None)
 
 
 def test_change_on_a_branch_counts_from_where_it_left_its_origin(repository):
@@ -125,10 +136,10 @@ def test_change_on_a_branch_counts_from_where_it_left_its_origin(repository):
     assert ci_plan.read_change(root) == ci_plan.Change(third, first, ("b", "c"))
 
 
-def test_origin_at_the_same_commit_falls_back_to_the_previous_one(repository):
+def test_origin_at_the_same_commit_falls_back_to_the_last_batch(repository):
     root, run, commit = repository
     first = commit("a")
-    second = commit("b")
+    second = commit("b", hour=13)
     run("update-ref", "refs/remotes/origin/main", second)
     assert ci_plan.read_change(root) == ci_plan.Change(second, first, ("b",))
 
