@@ -162,13 +162,29 @@ def compiled(query):
     if JMESPATH_ERROR is not None:
         raise GpuOpsError("query needs the Python package jmespath: %s. Fix: pip install jmespath." % JMESPATH_ERROR)
     try:
-        return jmespath.compile(query)
-    except jmespath.exceptions.JMESPathError as problem:
+        expression = jmespath.compile(query)
+        try:
+            expression.search({})
+        except (jmespath.exceptions.JMESPathTypeError, TypeError):
+            # It may still fit a document that is not empty.
+            pass
+    except ValueError as problem:
         raise GpuOpsError("query: %r: not a JMESPath expression: %s. Fix: see the examples of this module." % (query, problem))
+    return expression
+
+
+def applied(expression, query, document):
+    try:
+        return expression.search(document)
+    except (ValueError, TypeError) as problem:
+        # TypeError: jmespath leaves the comparison of text with a number to Python.
+        fix = "compare it with the document, which the module returns without query"
+        raise GpuOpsError("query: %r: cannot be applied to the answer: %s. Fix: %s." % (query, problem, fix))
 
 
 def read(module: AnsibleModule) -> dict:
-    expression = compiled(module.params["query"])
+    query = module.params["query"]
+    expression = compiled(query)
     connection = connect(module.params)
     selector = module.params["selector"]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
@@ -179,7 +195,7 @@ def read(module: AnsibleModule) -> dict:
         names = {node["name"] for node in nodes}
         pods = [pod for pod in pods if not pod["node"] or pod["node"] in names]
     document = inventory(nodes, pods)
-    return dict(changed=False, **({"result": expression.search(document)} if expression else document))
+    return dict(changed=False, **({"result": applied(expression, query, document)} if expression else document))
 
 
 def main() -> None:

@@ -223,8 +223,12 @@ def test_absent_removes_what_was_set_and_nothing_else(task, empty):
 
 def test_gpus_are_counted_and_a_query_reduces_the_answer(task):
     options = [{}, {"query": "nodes[?free.\"nvidia.com/gpu\" > `1`] | length(@)"}, {"selector": "pool=none"}, {"query": "nodes["}]
-    found, queried, selected, malformed = task.many([("gpu_nodes_info", each) for each in options])
+    # The unknown function is found before the kubeconfig is looked at.
+    options += [{"query": "lenght(nodes)", "kubeconfig": "/absent"}, {"query": "length(totals.x)"}]
+    found, queried, selected, malformed, unknown, unfit = task.many([("gpu_nodes_info", each) for each in options])
     assert found["totals"]["nvidia.com/gpu"]["allocatable"] == 6 and [node["name"] for node in found["nodes"]] == ["t4-1", "t4-2", "t4-3"]
     assert queried["result"] == 3
     assert selected["nodes"] == []
     assert "not a JMESPath expression" in malformed["msg"]
+    assert unknown["failed"] and "query: 'lenght(nodes)': not a JMESPath expression: Unknown function: lenght()" in unknown["msg"], unknown
+    assert unfit["failed"] and "query: 'length(totals.x)': cannot be applied to the answer: In function length()" in unfit["msg"], unfit

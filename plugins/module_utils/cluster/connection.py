@@ -58,6 +58,39 @@ class ApiError(GpuOpsError):
         self.reason = reason
 
 
+class NoObject(ValueError):
+    """A body that is no JSON object, which no API server sends: a proxy's, or not all of it."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__("no JSON object")
+        self.payload = payload
+
+
+def parse(payload: bytes) -> t.Dict[str, t.Any]:
+    """Return the JSON object that the body of an answer holds.
+
+    Raises: NoObject
+    """
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise NoObject(payload)
+    return answer
+
+
+def read_body(response: t.Any) -> bytes:
+    try:
+        return response.read()
+    finally:
+        response.release_conn()
+
+
+def _parsed(response: t.Any) -> t.Dict[str, t.Any]:
+    return parse(read_body(response))
+
+
 class Connection:
     """Requests to one API server. Safe for use by several threads.
 
@@ -83,14 +116,9 @@ class Connection:
     ) -> t.Any:
         """Return the parsed answer of one request.
 
-        Raises: ApiError for every answer but 2xx, after passing failures were tried again.
+        Raises: ApiError for every answer but a JSON object with 2xx, after passing failures were tried again.
         """
-        response = self.open(verb, path, query, body, content_type, accept)
-        try:
-            data = response.read()
-        finally:
-            response.release_conn()
-        return json.loads(data) if data else {}
+        return self.fetch(verb, path, query, body, content_type, accept, _parsed)
 
     def open(
         self,
@@ -101,48 +129,86 @@ class Connection:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> t.Any:
-        """Like C(request), but return the open response for a caller that reads it in parts and releases it."""
+        """Return the open response, for a caller that reads and releases it; what happens while it reads is not tried again."""
+        return self.fetch(verb, path, query, body, content_type, accept, lambda response: response)
+
+    def fetch(
+        self,
+        verb: str,
+        path: str,
+        query: t.Optional[t.Dict[str, t.Any]] = None,
+        body: t.Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        take: t.Callable[[t.Any], t.Any] = read_body,
+    ) -> t.Any:
+        """Return what C(take) makes of a 2xx response, by default the bytes of its body.
+
+        C(take) reads the response and releases it. It gets a new one when the connection breaks off meanwhile, or when it raises NoObject.
+
+        A write whose answer got lost is sent again and may meet its own effect: 409 for a creation, 404 for a deletion, 422 for a JSON Patch
+        with a test. Callers take that for success, or observe and plan again.
+        """
+        url = self.server + path + ("?" + urllib.parse.urlencode(query) if query else "")
+        data = None if body is None else json.dumps(body).encode()
         deadline = self._clock.monotonic() + self._retry_for
         attempt = 0
         while True:
-            error, response = self._try(verb, path, query, body, content_type, accept)
-            if error is None:
-                return response
+            headers = self._headers(accept, content_type if data is not None else "")
+            response = None
+            try:
+                response = self._pool.request(
+                    verb, url, body=data, headers=headers, preload_content=False, retries=False, timeout=urllib3.Timeout(connect=10, read=60)
+                )
+                if response.status < 300:
+                    return take(response)
+                payload = read_body(response)
+                if response.status < 400:
+                    raise NoObject(payload)
+                error = self._refused(verb, path, response.status, payload)
+            except NoObject as problem:
+                error = self._strange(verb, path, response, problem.payload)
+            except (urllib3.exceptions.HTTPError, OSError) as problem:
+                error = self._unreachable(verb, path, response, problem)
             attempt += 1
             pause = self._pause(response, attempt)
             if error.status not in (0,) + PASSING or self._clock.monotonic() + pause > deadline:
                 raise error
             self._clock.sleep(pause)
 
-    def _try(self, verb: str, path: str, query: t.Any, body: t.Any, content_type: str, accept: str) -> t.Tuple[t.Any, t.Any]:
+    def _headers(self, accept: str, content_type: str) -> t.Dict[str, str]:
         headers = {"Accept": accept, "User-Agent": "gpuops.kubernetes"}
+        if content_type:
+            headers["Content-Type"] = content_type
         for setting in self.configuration.auth_settings().values():
             if setting.get("in") == "header" and setting.get("value"):
                 headers[setting["key"]] = setting["value"]
-        data = None
-        if body is not None:
-            headers["Content-Type"] = content_type
-            data = json.dumps(body).encode()
-        url = self.server + path + ("?" + urllib.parse.urlencode(query) if query else "")
-        try:
-            response = self._pool.request(
-                verb, url, body=data, headers=headers, preload_content=False, retries=False, timeout=urllib3.Timeout(connect=10, read=60)
-            )
-        except urllib3.exceptions.HTTPError as problem:
-            return self._unreachable(verb, path, problem), None
-        if response.status < 400:
-            return None, response
-        payload = response.read()
-        response.release_conn()
-        return self._refused(verb, path, response.status, payload), response
+        return headers
 
-    def _unreachable(self, verb: str, path: str, problem: Exception) -> ApiError:
-        message = "The API server %s (%s) cannot be reached: %s. Fix: check that the cluster runs and that kubeconfig and context name it." % (
+    def _unreachable(self, verb: str, path: str, response: t.Any, problem: Exception) -> ApiError:
+        text = problem.args[0] if problem.args and isinstance(problem.args[0], str) else problem
+        message = "The API server %s (%s) cannot be reached: %s %s: %s%s. Fix: check that the cluster runs and that kubeconfig and context name it." % (
             self.server,
             self.name,
-            problem,
+            verb,
+            path,
+            "its answer broke off: " if response is not None else "",
+            text,
         )
         return ApiError(0, "Unreachable", verb, path, message)
+
+    def _strange(self, verb: str, path: str, response: t.Any, payload: bytes) -> ApiError:
+        kind = ("%d %s" % (response.status, response.headers.get("Content-Type", ""))).strip()
+        message = "The server %s (%s) answered %s %s with %s and no JSON object, %r. Fix: %s." % (
+            self.server,
+            self.name,
+            verb,
+            path,
+            kind,
+            " ".join(payload[:200].decode("utf-8", "replace").split()),
+            "check that the server of this context is a Kubernetes API server, and which proxies are on the way to it",
+        )
+        return ApiError(0, "NoApiServer", verb, path, message)
 
     def _refused(self, verb: str, path: str, status: int, payload: bytes) -> ApiError:
         try:

@@ -8,12 +8,11 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import re
 import threading
 import typing as t
 
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import ApiError, Connection
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import ApiError, Connection, NoObject, parse
 
 PAGE = 250
 # The server writes a list's metadata before its items: the token of the next page is in the first bytes.
@@ -29,21 +28,28 @@ class _Page:
         self._query = dict(query, **({"continue": token} if token else {}))
         self._head_read = threading.Event()
         self._token = ""
-        self.error: t.Optional[BaseException] = None
 
     def load(self) -> bytes:
         try:
-            response = self._connection.open("GET", self._path, self._query)
-            try:
-                head = response.read(_HEAD)
-                found = _TOKEN.search(head.split(b'"items":', 1)[0])
-                self._token = found.group(1).decode() if found else ""
-                self._head_read.set()
-                return head + response.read()
-            finally:
-                response.release_conn()
+            return self._connection.fetch("GET", self._path, self._query, take=self._take)
         finally:
             self._head_read.set()
+
+    def _take(self, response: t.Any) -> bytes:
+        try:
+            head = response.read(_HEAD)
+            found = _TOKEN.search(head.split(b'"items":', 1)[0])
+            self._token = found.group(1).decode() if found else ""
+            self._head_read.set()
+            return head + response.read()
+        finally:
+            response.release_conn()
+
+    def parsed(self, body: bytes) -> dict:
+        try:
+            return parse(body)
+        except NoObject:
+            return self._connection.request("GET", self._path, self._query)
 
     def token(self) -> str:
         self._head_read.wait()
@@ -63,10 +69,10 @@ def each_page(connection: Connection, path: str, query: t.Optional[t.Dict[str, t
             token = page.token()
             following = _Page(connection, path, query, token) if token else None
             next_loading = pool.submit(following.load) if following else None
-            parsed = json.loads(loading.result())
+            parsed = page.parsed(loading.result())
             real = (parsed.get("metadata") or {}).get("continue") or ""
             if real != token:
-                # An aggregated API may put its metadata last: take the token that the whole page holds.
+                # An aggregated API may put its metadata last, and a first page that was read again is one of a later snapshot.
                 following = _Page(connection, path, query, real) if real else None
                 next_loading = pool.submit(following.load) if following else None
             yield parsed

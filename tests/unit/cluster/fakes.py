@@ -10,6 +10,7 @@ import io
 import json
 import types
 
+import urllib3
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import Connection
 
 
@@ -26,13 +27,20 @@ class Clock:
 
 
 class Answer:
-    def __init__(self, status=200, body=None, headers=None):
+    """One answer; with C(breaks_after) the connection is lost once that many bytes of the body were read."""
+
+    def __init__(self, status=200, body=None, headers=None, breaks_after=None):
         self.status, self.headers = status, headers or {}
         self._stream = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body or {}, separators=(",", ":")).encode())
+        self._breaks_after = breaks_after
         self.released = False
 
     def read(self, amount=None):
-        return self._stream.read(amount)
+        data = self._stream.read(amount)
+        if self._breaks_after is not None and self._stream.tell() > self._breaks_after:
+            reason = "Connection broken: IncompleteRead(%d bytes read)" % self._breaks_after
+            raise urllib3.exceptions.ProtocolError(reason, OSError(reason))
+        return data
 
     def release_conn(self):
         self.released = True

@@ -10,17 +10,23 @@ import json
 import urllib.parse
 
 import pytest
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster import pages
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import ApiError
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.pages import list_items
 
 from .fakes import Answer, connection
 
 
-def page(items, token=None, metadata_last=False):
+def page(items, token=None, metadata_last=False, **more):
     metadata = {"resourceVersion": "7", **({"continue": token} if token else {})}
     items = [{"metadata": {"name": name}} for name in items]
     body = {"kind": "List", "items": items, "metadata": metadata} if metadata_last else {"kind": "List", "metadata": metadata, "items": items}
-    return Answer(body=json.dumps(body, separators=(",", ":")).encode())
+    return Answer(body=json.dumps(body, separators=(",", ":")).encode(), **more)
+
+
+def by_token(answers):
+    """Return a handler that gives each page its answers in order: pages that load side by side ask in any order."""
+    return lambda verb, url, body: answers[dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)).get("continue", "")].pop(0)
 
 
 def names(server, **more):
@@ -60,6 +66,48 @@ def test_a_list_that_expires_again_fails():
     with pytest.raises(ApiError) as caught:
         names(server)
     assert caught.value.status == 410
+
+
+@pytest.fixture
+def small_head(monkeypatch):
+    """Have the pages of these tests reach behind their head, as real ones do."""
+    monkeypatch.setattr(pages, "_HEAD", 70)
+
+
+@pytest.mark.parametrize("breaks_after", [0, 75], ids=["in its head", "behind its head"])
+@pytest.mark.parametrize("broken", ["", "t1", "t2"], ids=["first", "middle", "last"])
+def test_a_page_that_breaks_off_is_read_again(small_head, broken, breaks_after):
+    answers = {"": [page("ab", "t1")], "t1": [page("cd", "t2")], "t2": [page("ef")]}
+    token = {"": "t1", "t1": "t2", "t2": None}[broken]
+    answers[broken].insert(0, page("xy", token, breaks_after=breaks_after))
+    server, pool, _unused = connection(by_token(answers))
+    assert names(server) == list("abcdef")
+    assert sorted(query(request).get("continue", "") for request in pool.requests) == sorted(["", "t1", "t2", broken])
+
+
+def test_a_first_page_that_was_read_again_is_followed_by_its_own_next_page(small_head):
+    answers = {"": [page("xy", "old", breaks_after=75), page("ab", "new")], "old": [page("z")], "new": [page("cd")]}
+    server, _unused, _unused = connection(by_token(answers))
+    assert names(server) == list("abcd")
+
+
+def test_a_page_that_always_breaks_off_is_an_error(small_head):
+    server, _unused, _unused = connection(lambda verb, url, body: page("cd", breaks_after=75) if "continue" in url else page("ab", "t1"))
+    with pytest.raises(ApiError, match="GET /api/v1/nodes: its answer broke off: ") as caught:
+        names(server)
+    assert caught.value.status == 0
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"kind":"List","metadata":{},"items":[{"meta', b"[]"])
+def test_a_page_that_is_no_list_is_read_again(body):
+    server, pool, _unused = connection([Answer(body=body), page("ab")])
+    assert names(server) == ["a", "b"] and len(pool.requests) == 2
+
+
+def test_pages_of_a_proxy_are_an_error():
+    server, _unused, _unused = connection(lambda *request: Answer(body=b"<html>Sign in", headers={"Content-Type": "text/html"}))
+    with pytest.raises(ApiError, match="answered GET /api/v1/nodes with 200 text/html and no JSON object, '<html>Sign in'"):
+        names(server)
 
 
 def test_what_is_reduced_to_none_is_left_out():

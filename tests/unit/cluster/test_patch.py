@@ -19,6 +19,21 @@ def test_each_failure_is_returned_by_name_and_the_rest_is_written():
     assert len(pool.requests) == 8 and all("fieldManager=gpuops" in request.url for request in pool.requests)
 
 
+def test_an_answer_that_never_comes_whole_is_the_failure_of_its_own_object():
+    server, _unused, _unused = connection(lambda verb, url, body: Answer(body={"kind": "Node"}, breaks_after=3) if "/n3" in url else Answer())
+    failed = write_all(server, [Write("n%d" % i, "PATCH", "/api/v1/nodes/n%d" % i, []) for i in range(8)], concurrency=4)
+    assert {name: error.status for name, error in failed.items()} == {"n3": 0}
+    assert "PATCH /api/v1/nodes/n3" in failed["n3"].message
+
+
+def test_a_write_whose_answer_got_lost_is_sent_again_and_may_meet_its_own_effect():
+    answers = [Answer(body={"kind": "Pod"}, breaks_after=3), Answer(409, {"reason": "AlreadyExists", "message": "there already"})]
+    server, pool, _unused = connection(answers)
+    failed = write_all(server, [Write("a", "POST", "/api/v1/namespaces/x/pods", {"kind": "Pod"}, "application/json")])
+    assert {name: error.status for name, error in failed.items()} == {"a": 409}
+    assert [request.body for request in pool.requests] == [{"kind": "Pod"}] * 2
+
+
 def test_no_writes_are_no_requests():
     server, pool, _unused = connection([])
     assert write_all(server, []) == {} and pool.requests == []
