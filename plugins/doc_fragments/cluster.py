@@ -19,7 +19,7 @@ options:
     required: true
   retry_for:
     description:
-      - Seconds for which a request is tried again while the API server cannot be reached, is overloaded (429) or fails (5xx).
+      - Seconds for which a request is tried again while the API server cannot be reached, breaks off, is overloaded (429) or fails (5xx).
     type: float
     default: 30.0
 requirements:

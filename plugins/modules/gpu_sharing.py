@@ -207,17 +207,9 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing as apply
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.access import missing_access
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import CLUSTER_ARGS, connect
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.wait import wait_for
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, Problem, refuse
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.module import run
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing, sharing_config
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing_report as report
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import held_by
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import nodes as observe_nodes
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import sharing as observe
 
 RESOURCE = {"name": {"type": "str", "required": True}, "replicas": {"type": "int", "required": True}}
 CONFIG = {
@@ -254,109 +246,18 @@ def argument_spec():
     )
 
 
-def present(module):
+def execute(module):
     params = module.params
-    desired = asked_for(params)
-    connection = connect(params, params["concurrency"])
-    earlier = None
-    while True:
-        current, plan = plan_for(connection, desired, params)
-        result = report.both(earlier, report.present_result(current, plan, desired, params["namespace"], params["config_map"]))
-        if module.check_mode:
-            dry_run(connection, current, plan, desired, params)
-            return result
-        try:
-            apply.apply_plan(connection, plan, params["namespace"], params["config_map"], desired.data, params["concurrency"])
-            break
-        except apply.Conflict:
-            # Somebody else wrote between our look and our write: look and plan again, once.
-            if earlier:
-                raise
-            earlier = result
-    if params["wait"]:
-        result["nodes"] = wait_for_nodes(connection, desired, params, result)
-    return result
-
-
-def asked_for(params):
-    refuse(sharing_config.problems(params["configs"], params["default"], params["node_configs"]), "The sharing plan is")
-    desired = sharing.desire(params["configs"], params["default"], params["node_configs"])
-    refuse(sharing_config.size_problems(desired.data), "The sharing plan is")
-    return desired
-
-
-def plan_for(connection, desired, params):
-    current = observe.read_current(connection, params["namespace"], params["config_map"], params["node_configs"])
-    plan = sharing.make_plan(current, desired)
-    problems = list(plan.problems)
-    if not params["allow_shrink"] and sharing.shrinking(current, desired, plan):
-        held = held_by(observe_nodes.read_gpu_pods(connection), "node")
-        problems += sharing.shrink_problems(current, desired, plan, held)
-    refuse(problems, "The sharing plan is")
-    refuse(missing_access(connection, apply.needed_access(plan, params["namespace"])), "The sharing plan is")
-    return current, plan
-
-
-def dry_run(connection, current, plan, desired, params):
-    if plan.write_config_map and current.namespace_exists:
-        apply.apply_config_map(connection, params["namespace"], params["config_map"], desired.data, plan.pending, dry_run=True)
-
-
-def ready(module):
-    params = module.params
-    desired = asked_for(params)
-    connection = connect(params, params["concurrency"])
-    result = {"changed": False, "actions": []}
-    if params["wait"] and not module.check_mode:
-        return dict(result, nodes=wait_for_nodes(connection, desired, params, result))
-    return dict(result, nodes=sharing.node_results(observe_nodes.read_nodes(connection), desired))
-
-
-def wait_for_nodes(connection, desired, params, result):
-    """Wait for all nodes; only those that are not ready yet are read again while they are few."""
-    last = {}
-
-    def observe_all():
-        late = [name for name, node in last.items() if not node["ready"]]
-        few = late if len(last) >= params["minimum_nodes"] and 0 < len(late) <= 25 else None
-        for name in few or list(last):
-            del last[name]
-        last.update((node["name"], node) for node in sharing.node_results(observe.read_some(connection, few), desired))
-        return [last[name] for name in sorted(last)]
-
-    def done(nodes):
-        return len(nodes) >= params["minimum_nodes"] and all(node["ready"] for node in nodes)
-
-    met, nodes = wait_for(observe_all, done, timeout=params["wait_timeout"], sleep=params["wait_sleep"])
-    if not met:
-        pods = observe.read_trouble(connection, params["namespace"], params["config_map"])
-        message = report.timeout_message(nodes, pods, params["minimum_nodes"])
-        raise GpuOpsError(message, **dict(result, nodes=nodes))
-    return nodes
-
-
-def absent(module):
-    params = module.params
-    connection = connect(params, params["concurrency"])
-    current = observe.read_current(connection, params["namespace"], params["config_map"], [])
-    removal = sharing.make_removal(current)
-    mounting = observe.read_mounting_daemon_sets(connection, params["namespace"], params["config_map"]) if removal.config_map else []
-    if mounting and not params["allow_mounted"]:
-        rule = "mounted by DaemonSet %s, whose new pods could not start without it" % ", ".join(mounting)
-        fix = "uninstall the device plugin first, or set allow_mounted where it goes at the same time"
-        refuse([Problem("config_map", params["config_map"], rule, fix)], "Removing the sharing is")
-    refuse(missing_access(connection, apply.removal_access(removal, params["namespace"])), "Removing the sharing is")
-    if not module.check_mode:
-        apply.remove(connection, removal, params["namespace"], params["config_map"], params["concurrency"])
-    return report.absent_result(current, removal, params["namespace"], params["config_map"])
-
-
-STATES = {"present": present, "absent": absent, "ready": ready}
+    if params["state"] == "absent":
+        return sharing.absent(connect(params, params["concurrency"]), params, module.check_mode)
+    desired = sharing.asked_for(params)
+    reach = sharing.present if params["state"] == "present" else sharing.ready
+    return reach(connect(params, params["concurrency"]), desired, params, module.check_mode)
 
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    run(module, STATES[module.params["state"]])
+    run(module, execute)
 
 
 if __name__ == "__main__":

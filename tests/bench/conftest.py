@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed import cluster
 from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed.client import ApiError
+from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed.fleet import is_ready
 
 REPORT = pathlib.Path(__file__).resolve().parents[2] / ".build" / "reports" / "bench.txt"
 
@@ -55,6 +56,8 @@ def fleet(request):
         found = Fleet(made, made.client(), list(made.nodes))
         found.each(found.nodes, lambda node: advertise(found.client, node))
         found.each(range(pods), lambda number: create_pod(found, number))
+        live = [node for page in found.client.list_pages("/api/v1/nodes") for node in page["items"]]
+        assert len(live) == count and all(map(is_ready, live)), "a fleet that is not ready measures something else"
         yield found
     finally:
         cluster.down(name)

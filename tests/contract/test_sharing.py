@@ -232,3 +232,55 @@ def test_gpus_are_counted_and_a_query_reduces_the_answer(task):
     assert "not a JMESPath expression" in malformed["msg"]
     assert unknown["failed"] and "query: 'lenght(nodes)': not a JMESPath expression: Unknown function: lenght()" in unknown["msg"], unknown
     assert unfit["failed"] and "query: 'length(totals.x)': cannot be applied to the answer: In function length()" in unfit["msg"], unfit
+
+
+def test_an_assignment_by_product_lasts_when_the_nodes_follow(task, empty):
+    for name in ("t4-1", "t4-2"):
+        patch(empty, NODES + "/" + name, {"metadata": {"labels": {"nvidia.com/gpu.product": "Tesla-T4"}}})
+    options = {"configs": [by()], "node_configs": [{"config": "by-four", "selector": "nvidia.com/gpu.product=Tesla-T4"}], "wait": False}
+    assert "label 2 nodes (t4-1, t4-2)" in task("gpu_sharing", **options)["actions"]
+    patch(empty, NODES + "/t4-1", {"metadata": {"labels": {"nvidia.com/gpu.product": "Tesla-T4-SHARED"}}})
+    again = task("gpu_sharing", **options)
+    assert not again.get("failed") and not again["changed"], again
+
+
+def test_a_config_map_of_others_is_left_alone(task, empty):
+    body = {"metadata": {"name": "gpu-sharing"}, "data": {"theirs": "version: v1\n"}}
+    task("gpu_sharing", configs=[by()], wait=False)
+    empty.request("DELETE", CONFIG_MAP)
+    empty.request("POST", CONFIG_MAP.rpartition("/")[0], body)
+    removed = task("gpu_sharing", state="absent")
+    assert not removed["changed"] and empty.request("GET", CONFIG_MAP)["data"] == body["data"]
+    task("gpu_sharing", configs=[by()], wait=False)
+    assert sorted(empty.request("GET", CONFIG_MAP)["data"]) == ["by-four", "default", "theirs"]
+    predicted = task("gpu_sharing", "--check", state="absent")
+    removed = task("gpu_sharing", state="absent")
+    assert removed["changed"] and predicted["actions"] == removed["actions"] == [
+        "take our keys out of ConfigMap nvidia-device-plugin/gpu-sharing, which keeps theirs"
+    ]
+    left = empty.request("GET", CONFIG_MAP)
+    assert left["data"] == body["data"] and "app.kubernetes.io/managed-by" not in left["metadata"].get("labels", {})
+
+
+def test_a_config_map_deleted_under_running_plugins_reaches_them_again(task, empty):
+    options = {"configs": [by()], "default": "by-four", "wait": False}
+    task("gpu_sharing", **options)
+    path = "/api/v1/namespaces/nvidia-device-plugin/pods"
+    volume = {"name": "available-configs", "configMap": {"name": "gpu-sharing"}}
+    spec = {"nodeName": "t4-1", "containers": [{"name": "c", "image": "plugin"}], "volumes": [volume], "terminationGracePeriodSeconds": 0}
+    empty.request("POST", path, {"metadata": {"name": "plugin"}, "spec": spec})
+    empty.request("DELETE", CONFIG_MAP)
+    restarted = task("gpu_sharing", **options)
+    assert "restart the device plugin on 3 nodes (t4-1, t4-2, t4-3)" in restarted["actions"]
+    assert [pod for pod in empty.request("GET", path)["items"] if "deletionTimestamp" not in pod["metadata"]] == []
+    assert not task("gpu_sharing", **options)["changed"]
+
+
+def test_state_ready_waits_and_writes_nothing(task, empty):
+    options = {"configs": [by()], "default": "by-four", "wait_timeout": 1, "wait_sleep": 0.2}
+    before = versions(empty)
+    late = task("gpu_sharing", state="ready", **options)
+    assert late["failed"] and not late["changed"] and "- t4-1 (default): advertises 2 nvidia.com/gpu, should be 8" in late["msg"]
+    assert versions(empty) == before
+    looked = task("gpu_sharing", "--check", state="ready", **options)
+    assert not looked.get("failed") and [node["ready"] for node in looked["nodes"]] == [False] * 3

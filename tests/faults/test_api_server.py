@@ -60,7 +60,7 @@ def run_sharing(made, plan, wait=True):
     options = dict(plan, kubeconfig=made.kubeconfig, context=made.context, wait=wait, wait_timeout=180, wait_sleep=0.5, minimum_nodes=NODES)
     validated = ArgumentSpecValidator(gpu_sharing.argument_spec()).validate(options)
     assert not validated.error_messages
-    return gpu_sharing.present(types.SimpleNamespace(params=validated.validated_parameters, check_mode=False))
+    return gpu_sharing.execute(types.SimpleNamespace(params=validated.validated_parameters, check_mode=False))
 
 
 def state(made):

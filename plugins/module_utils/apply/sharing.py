@@ -3,172 +3,152 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to the collection: may change in any release.
-"""Write what a sharing plan says, in an order that any interruption leaves repeatable."""
+"""Run GPU sharing: look, plan, write, and wait until the nodes follow."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.access import Access
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import APPLY_PATCH, FIELD_MANAGER, ApiError, Connection
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.patch import Write, pointer, write_all
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import CONFIG
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import PENDING, NodeWrite, Plan, Removal
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.nodes import NODES, OWNED_LABELS
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.sharing import MANAGED_BY, config_map_path, read_plugin_pods
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing_objects as objects
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.access import missing_access
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import Connection
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.wait import wait_for
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, Problem, refuse
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing, sharing_config
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing_report as report
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import held_by
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import nodes as observe_nodes
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import sharing as observe
+
+Params = t.Dict[str, t.Any]
+WHAT = "The sharing plan is"
+REMOVAL = "Removing the sharing is"
+# Up to so many late nodes are read one by one instead of all nodes at once.
+FEW = 25
 
 
-def needed_access(plan: Plan, namespace: str) -> t.List[Access]:
-    """Return the rights that this plan needs, and no others."""
-    needed = []
-    if plan.create_namespace:
-        needed.append(Access("create", "namespaces"))
-    if plan.write_config_map or plan.pending:
-        needed += [Access("patch", "configmaps", namespace=namespace), Access("create", "configmaps", namespace=namespace)]
-    if plan.labels:
-        needed.append(Access("patch", "nodes"))
-    if plan.restart:
-        needed += [Access("list", "pods", namespace=namespace), Access("delete", "pods", namespace=namespace)]
-    return needed
+def asked_for(params: Params) -> sharing.Desired:
+    """Return what the options ask for.
 
-
-def removal_access(removal: Removal, namespace: str) -> t.List[Access]:
-    needed = [Access("patch", "nodes")] * bool(removal.labels)
-    return needed + ([Access("patch" if removal.left else "delete", "configmaps", namespace=namespace)] if removal.config_map else [])
-
-
-def apply_plan(connection: Connection, plan: Plan, namespace: str, name: str, desired_data: t.Dict[str, str], concurrency: int) -> None:
-    """ConfigMap with a note of the restarts that are due, node labels, restarts, and the note taken off again.
-
-    The note is written before the work it speaks of: a run that ends half way leaves it, and the next run does what it says.
-
-    Raises: GpuOpsError that names every node whose write failed, after all others were written; its C(changed) says whether anything was.
+    Raises: GpuOpsError with everything that is wrong with them.
     """
-    _in_order(
-        [
-            (plan.create_namespace, lambda: create_namespace(connection, namespace)),
-            (plan.write_config_map, lambda: apply_config_map(connection, namespace, name, desired_data, plan.pending)),
-            (plan.labels, lambda: label_nodes(connection, plan.labels, concurrency)),
-            (plan.restart, lambda: restart_plugins(connection, namespace, name, plan.restart, concurrency)),
-            (plan.pending, lambda: apply_config_map(connection, namespace, name, desired_data, [])),
-        ]
-    )
+    refuse(sharing_config.problems(params["configs"], params["default"], params["node_configs"]), WHAT)
+    desired = sharing.desire(params["configs"], params["default"], params["node_configs"])
+    refuse(sharing_config.size_problems(desired.data), WHAT)
+    return desired
 
 
-def _in_order(steps: t.Sequence[t.Tuple[t.Any, t.Callable[[], None]]]) -> None:
-    """Take each step that is needed; the error of one says also whether a step before it changed something."""
-    done = False
-    for needed, step in steps:
-        if needed:
-            try:
-                step()
-            except GpuOpsError as error:
-                error.details["changed"] = done or error.details.get("changed", False)
+def present(connection: Connection, desired: sharing.Desired, params: Params, check_mode: bool) -> dict:
+    """Write what is asked for, and wait for the nodes where that is asked for too."""
+    namespace, name = params["namespace"], params["config_map"]
+
+    def plan() -> t.Tuple[dict, t.Callable[[], None]]:
+        current, made = plan_for(connection, desired, params)
+        result = report.present_result(current, made, desired, namespace, name)
+        if check_mode:
+            return result, lambda: dry_run(connection, current, made, desired, params)
+        return result, lambda: objects.apply_plan(connection, made, namespace, name, desired.data, params["concurrency"])
+
+    result = twice(plan)
+    if params["wait"] and not check_mode:
+        result["nodes"] = wait_for_nodes(connection, desired, params, result)
+    return result
+
+
+def twice(plan: t.Callable[[], t.Tuple[dict, t.Callable[[], None]]]) -> dict:
+    """Plan and write; when somebody else wrote between our look and our write, look and plan again, once.
+
+    :param plan: returns the result of a plan, and the function that carries it out.
+    """
+    earlier: t.Optional[dict] = None
+    while True:
+        result, write = plan()
+        result = report.both(earlier, result)
+        try:
+            write()
+            return result
+        except objects.Conflict:
+            if earlier is not None:
                 raise
-            done = True
+            earlier = result
 
 
-def create_namespace(connection: Connection, namespace: str) -> None:
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": {MANAGED_BY: FIELD_MANAGER}}}
-    try:
-        connection.request("POST", "/api/v1/namespaces", {"fieldManager": FIELD_MANAGER}, body)
-    except ApiError as error:
-        if error.status != 409:
-            raise
+def plan_for(connection: Connection, desired: sharing.Desired, params: Params) -> t.Tuple[sharing.Current, sharing.Plan]:
+    """Return what is there and what has to be done.
 
-
-def apply_config_map(
-    connection: Connection, namespace: str, name: str, data: t.Dict[str, str], pending: t.Sequence[str], dry_run: bool = False
-) -> None:
-    """Server-side apply: keys of other managers stay, keys that we no longer set go."""
-    annotations = {PENDING: ",".join(pending)} if pending else {}
-    metadata = {"name": name, "namespace": namespace, "labels": {MANAGED_BY: FIELD_MANAGER}, "annotations": annotations}
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-    query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-    if dry_run:
-        query["dryRun"] = "All"
-    connection.request("PATCH", config_map_path(namespace, name), query, body, APPLY_PATCH)
-
-
-def label_nodes(connection: Connection, labels: t.Sequence[NodeWrite], concurrency: int) -> None:
-    failed = write_all(connection, [Write(node.name, "PATCH", "%s/%s" % (NODES, node.name), label_patch(node)) for node in labels], concurrency)
-    # A node that is gone needs no label.
-    _complain({node: error for node, error in failed.items() if error.status != 404}, len(labels), "label")
-
-
-def label_patch(node: NodeWrite) -> t.List[dict]:
-    """Return a JSON Patch that only fits the label value that the plan saw.
-
-    A test on resourceVersion would not do: heartbeats change it all the time.
+    Raises: GpuOpsError when the cluster, its running pods or the user's rights speak against it.
     """
-    label = "/metadata/labels/" + pointer(CONFIG)
-    owned = "/metadata/annotations/" + pointer(OWNED_LABELS)
-    patch: t.List[dict] = [{"op": "test", "path": label, "value": node.seen}]
-    if node.wanted is not None:
-        patch.append({"op": "add", "path": label, "value": node.wanted})
-    elif node.seen is not None:
-        patch.append({"op": "remove", "path": label})
-    if not node.annotated:
-        # Who annotated it first, meanwhile, must not lose that.
-        patch.append({"op": "test", "path": "/metadata/annotations", "value": None})
-        patch.append({"op": "add", "path": "/metadata/annotations", "value": {}})
-    if node.owned:
-        patch.append({"op": "add", "path": owned, "value": ",".join(node.owned)})
-    else:
-        patch.append({"op": "remove", "path": owned})
-    return patch
+    current = observe.read_current(connection, params["namespace"], params["config_map"], params["node_configs"])
+    plan = sharing.make_plan(current, desired)
+    problems = list(plan.problems)
+    if not params["allow_shrink"] and sharing.shrinking(current, desired, plan):
+        held = held_by(observe_nodes.read_gpu_pods(connection), "node")
+        problems += sharing.shrink_problems(current, desired, plan, held)
+    refuse(problems, WHAT)
+    refuse(missing_access(connection, objects.needed_access(plan, params["namespace"])), WHAT)
+    return current, plan
 
 
-def restart_plugins(connection: Connection, namespace: str, config_map: str, nodes: t.Sequence[str], concurrency: int) -> None:
-    """Delete the pods on these nodes that mount the ConfigMap; their DaemonSets start new ones, which see its new content at once.
+def dry_run(connection: Connection, current: sharing.Current, plan: sharing.Plan, desired: sharing.Desired, params: Params) -> None:
+    """Have the server judge the ConfigMap, admission included."""
+    if plan.write_config_map and current.namespace_exists:
+        objects.apply_config_map(connection, params["namespace"], params["config_map"], desired.data, plan.pending, dry_run=True)
 
-    Nothing else makes the plugin read it: its config manager watches the node's label only (k8s-device-plugin v0.20.0).
+
+def ready(connection: Connection, desired: sharing.Desired, params: Params, check_mode: bool) -> dict:
+    """Write nothing, only wait for the nodes."""
+    result: dict = {"changed": False, "actions": []}
+    if params["wait"] and not check_mode:
+        return dict(result, nodes=wait_for_nodes(connection, desired, params, result))
+    return dict(result, nodes=sharing.node_results(observe_nodes.read_nodes(connection), desired))
+
+
+def wait_for_nodes(connection: Connection, desired: sharing.Desired, params: Params, result: dict) -> t.List[dict]:
+    """Wait until all nodes advertise what they should.
+
+    Raises: GpuOpsError with what each node has and should have when time is up.
     """
-    chosen = set(nodes)
-    pods = [pod for pod in read_plugin_pods(connection, namespace, config_map) if pod["node"] in chosen]
-    path = "/api/v1/namespaces/%s/pods/" % namespace
-    content_type = "application/json"
-    writes = [Write(pod["name"], "DELETE", path + pod["name"], {"preconditions": {"uid": pod["uid"]}}, content_type) for pod in pods]
-    failed = write_all(connection, writes, concurrency)
-    # Gone, or replaced by a newer pod: both are what was wanted.
-    _complain({pod: error for pod, error in failed.items() if error.status not in (404, 409)}, len(pods), "restart")
+    last: t.Dict[str, dict] = {}
+
+    def look() -> t.List[dict]:
+        late = [name for name, node in last.items() if not node["ready"]]
+        some = late if len(last) >= params["minimum_nodes"] and 0 < len(late) <= FEW else None
+        for name in some or list(last):
+            del last[name]
+        last.update((node["name"], node) for node in sharing.node_results(observe.read_some(connection, some), desired))
+        return [last[name] for name in sorted(last)]
+
+    def done(nodes: t.List[dict]) -> bool:
+        return len(nodes) >= params["minimum_nodes"] and all(node["ready"] for node in nodes)
+
+    met, nodes = wait_for(look, done, timeout=params["wait_timeout"], sleep=params["wait_sleep"])
+    if not met:
+        pods = observe.read_trouble(connection, params["namespace"], params["config_map"])
+        message = report.timeout_message(nodes, pods, params["minimum_nodes"])
+        raise GpuOpsError(message, **dict(result, nodes=nodes))
+    return nodes
 
 
-def remove(connection: Connection, removal: Removal, namespace: str, name: str, concurrency: int) -> None:
-    """Take off our node labels, then our part of the ConfigMap."""
-    _in_order(
-        [
-            (removal.labels, lambda: label_nodes(connection, removal.labels, concurrency)),
-            (removal.config_map, lambda: remove_config_map(connection, namespace, name, removal.left)),
-        ]
-    )
+def absent(connection: Connection, params: Params, check_mode: bool) -> dict:
+    """Remove what the module set, and nothing of others."""
+    namespace, name = params["namespace"], params["config_map"]
+
+    def plan() -> t.Tuple[dict, t.Callable[[], None]]:
+        current = observe.read_current(connection, namespace, name, [])
+        removal = sharing.make_removal(current)
+        refuse(mounted(connection, removal, params), REMOVAL)
+        refuse(missing_access(connection, objects.removal_access(removal, namespace)), REMOVAL)
+        result = report.absent_result(current, removal, namespace, name)
+        return result, lambda: None if check_mode else objects.remove(connection, removal, namespace, name, params["concurrency"])
+
+    return twice(plan)
 
 
-def remove_config_map(connection: Connection, namespace: str, name: str, left: t.Dict[str, str]) -> None:
-    """Delete the ConfigMap, or only what is ours in it where others have keys there."""
-    path = config_map_path(namespace, name)
-    try:
-        if left:
-            # Server-side apply takes off what its manager no longer names.
-            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
-            connection.request("PATCH", path, {"fieldManager": FIELD_MANAGER, "force": "true"}, body, APPLY_PATCH)
-        else:
-            connection.request("DELETE", path)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-
-
-class Conflict(GpuOpsError):
-    """A node's label was changed by somebody else between observation and write."""
-
-
-def _complain(failed: t.Dict[str, ApiError], count: int, what: str) -> None:
-    if not failed:
-        return
-    lines = ["%d of %d objects could not be changed (%s); the others were, and the next run continues:" % (len(failed), count, what)]
-    lines += ["- %s: %s" % (name, failed[name].message) for name in sorted(failed)[:20]]
-    lines += ["- and %d more" % (len(failed) - 20)] if len(failed) > 20 else []
-    error = Conflict if all(error.status in (409, 422) for error in failed.values()) else GpuOpsError
-    raise error("\n".join(lines), failed=sorted(failed), changed=len(failed) < count)
+def mounted(connection: Connection, removal: sharing.Removal, params: Params) -> t.List[Problem]:
+    """Return a refusal where a DaemonSet mounts the ConfigMap that is to go."""
+    if not removal.config_map or params["allow_mounted"]:
+        return []
+    mounting = observe.read_mounting_daemon_sets(connection, params["namespace"], params["config_map"])
+    rule = "mounted by DaemonSet %s, whose new pods could not start without it" % ", ".join(mounting)
+    fix = "uninstall the device plugin first, or set allow_mounted where it goes at the same time"
+    return [Problem("config_map", params["config_map"], rule, fix)] if mounting else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import jsonpatch
 import pytest
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing as apply
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply import sharing_objects as apply
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.connection import ApiError
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing import NodeWrite, Plan, Removal
