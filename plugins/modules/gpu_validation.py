@@ -125,6 +125,14 @@ options:
     description: How many units of the resource each pod asks for.
     type: int
     default: 1
+  minimum_nodes:
+    description:
+      - How many GPU nodes have to be tested at least. With fewer, the validation fails before any pod is created.
+      - A node counts as tested where only the pods of others stand in the way, because they hold its GPUs or all of its room for pods. A busy
+        cluster is warned of, and does not fail.
+      - With V(0) there may be nothing to test. That is warned of too.
+    type: int
+    default: 1
   saturate:
     description:
       - Whether to fill all free GPUs of the selected nodes, and to ask for one more.
@@ -181,7 +189,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ok:
-  description: Whether all is proved. Null in check mode.
+  description: Whether all is proved. Null in check mode, and where there was nothing to test, which O(minimum_nodes) has to allow.
   returned: with O(state=present), once the options and the nodes allow a test
   type: bool
 workload:
@@ -275,6 +283,7 @@ def argument_spec():
         tolerations={"type": "list", "elements": "dict", "default": DEFAULT_TOLERATIONS, "options": TOLERATION},
         runtime_class={"type": "str", "default": ""},
         requests_per_pod={"type": "int", "default": 1},
+        minimum_nodes={"type": "int", "default": 1},
         saturate={"type": "bool", "default": False},
         fail_on_skipped={"type": "bool", "default": False},
         timeout={"type": "float", "default": 300.0},

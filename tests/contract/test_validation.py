@@ -14,14 +14,14 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 from ansible_collections.gpuops.kubernetes.plugins.modules import gpu_validation
-from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed import stages, state
+
+from tests.contract.kubelet import ANNOTATION, SAID, kubelet
 
 COLLECTIONS = pathlib.Path(gpu_validation.__file__).parents[5]
 MODULE = gpu_validation.__name__
@@ -54,6 +54,11 @@ def result_of(process):
     output, errors = process.communicate(timeout=300)
     assert output.strip(), errors
     return json.loads(output)
+
+
+def warnings_of(found):
+    """Return the texts of a result's warnings, which are objects from ansible-core 2.19 on where a module hands them over by itself."""
+    return [each if isinstance(each, str) else each["event"]["msg"] for each in found.get("warnings", [])]
 
 
 @pytest.fixture(scope="module")
@@ -160,12 +165,46 @@ def test_a_busy_node_is_skipped_with_the_reason(module, client):
     assert refused["failed"] and "- shared-1: 8 of 8 nvidia.com/gpu allocated" in refused["msg"]
 
 
+def cordon(client, name, closed=True):
+    patch(client, NODES + "/" + name, {"spec": {"unschedulable": closed}})
+
+
 def test_nothing_to_test_is_a_failure_with_the_reasons(module, client):
-    patch(client, NODES + "/shared-1", {"spec": {"unschedulable": True}})
-    with holding(client, "shared-2", 8):
-        found = module()
+    cordon(client, "shared-1")
+    cordon(client, "shared-2")
+    found = module()
     assert found["failed"] and "nothing to test" in found["msg"]
-    assert "- shared-1: cordoned" in found["msg"] and "- shared-2: 8 of 8 nvidia.com/gpu allocated" in found["msg"]
+    assert "- shared-1: cordoned" in found["msg"] and "- shared-2: cordoned" in found["msg"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_cluster_in_full_use_is_warned_of_and_does_not_fail(module, client, check):
+    cordon(client, "shared-1")
+    with holding(client, "shared-2", 8):
+        found = module(check=check, keep=True)
+        refused = module(check=check, minimum_nodes=2)
+    skipped = {entry["node"]: entry["reason"] for entry in found["skipped"]}
+    assert skipped == {"shared-1": "cordoned", "shared-2": "8 of 8 nvidia.com/gpu allocated"}
+    assert found["ok"] is None and not found["changed"] and found["pods"] == [] and found["summary"].startswith("scheduling: nothing to test; 2 GPU nodes")
+    assert "nothing was tested: no GPU node has a place for a pod (shared-1: cordoned; shared-2: 8 of 8" in warnings_of(found)[0]
+    assert refused["failed"] and "0 GPU nodes can be tested, others use the GPUs of 1 more, and minimum_nodes is 2" in refused["msg"]
+
+
+NONE = {
+    "no GPU node": ({"node_selector": "kubernetes.io/hostname=cpu"}, "none of the 1 selected nodes has NVIDIA GPUs"),
+    "no GPU node to fill": ({"node_selector": "kubernetes.io/hostname=cpu", "saturate": True, "resource": "gpu"}, "none of the 1 selected nodes"),
+    "no GPU node to ask": ({"node_selector": "kubernetes.io/hostname=cpu", "workload": "nvidia_smi"}, "none of the 1 selected nodes has NVIDIA GPUs"),
+    "no node that the selector matches": ({"node_selector": "pool=none"}, "no node is selected"),
+    "no such runtime class either": ({"node_selector": "kubernetes.io/hostname=cpu", "runtime_class": "nvidia"}, "none of the 1 selected nodes"),
+}
+
+
+@pytest.mark.parametrize("options, words", NONE.values(), ids=NONE)
+def test_there_may_be_nothing_to_test_where_the_user_says_so(module, options, words):
+    found = module(minimum_nodes=0, **options)
+    assert found["ok"] is None and not found["changed"] and found["skipped"] == [] and "nothing to test" in found["summary"], found
+    assert "nothing was tested: " + words in warnings_of(found)[0]
+    assert module(**options)["failed"]
 
 
 def test_shares_under_another_name_are_found(module, client):
@@ -243,103 +282,21 @@ def with_token(kubeconfig, token):
 # From here on: a node that plays a real one.
 
 
-def log_line(text):
-    return "2026-01-01T00:00:00.000000000Z stdout F %s\n" % text
-
-
-ENDS = """\
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata:
-  name: check-{name}
-spec:
-  resourceRef:
-    apiGroup: v1
-    kind: Pod
-  selector:
-    matchExpressions:
-      - jq: {{key: .metadata.deletionTimestamp, operator: DoesNotExist}}
-      - jq: {{key: .status.phase, operator: In, values: [Running]}}
-      - jq: {{key: .metadata.namespace, operator: In, values: [{namespaces}]}}
-  steps:
-    - patch:
-        subresource: status
-        root: status
-        type: merge
-        template: |
-          phase: {phase}
-          containerStatuses:
-            - name: check
-              image: check
-              imageID: ""
-              ready: false
-              restartCount: 0
-              state:
-                terminated: {{exitCode: {code}, reason: {reason}, finishedAt: {{{{ Now | Quote }}}}}}
-"""
-LOGS = """\
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: ClusterLogs
-metadata:
-  name: {namespace}
-spec:
-  selector:
-    matchNamespaces: [{namespace}]
-  logs:
-    - logsFile: {path}
-"""
-EXEC = """\
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: ClusterExec
-metadata:
-  name: exec
-spec:
-  execs:
-    - local:
-        envs:
-          - name: PATH
-            value: {path}
-"""
-SAID = {
-    "good": ["[Vector addition of 50000 elements]", "Test PASSED", "Done"],
-    "empty": ["[Vector addition of 50000 elements]", "no CUDA-capable device is detected"],
-    "broken": ["error while loading shared libraries: libcuda.so.1"],
-}
-
-
 @pytest.fixture(scope="module")
 def real(made, client, tmp_path_factory):
-    """Add the node real-1, whose kubelet is a KWOK of its own; return the folder of the commands that its pods have."""
-    directory = tmp_path_factory.mktemp("kubelet")
-    commands = directory / "bin"
-    commands.mkdir()
-    documents = [stages.kwok_configuration(), ENDS.format(name="ends", namespaces="good, empty", phase="Succeeded", code=0, reason="Completed")]
-    documents += [ENDS.format(name="breaks", namespaces="broken", phase="Failed", code=127, reason="Error"), EXEC.format(path=commands)]
-    for namespace, lines in SAID.items():
-        log = directory / (namespace + ".log")
-        log.write_text("".join(map(log_line, lines)))
-        documents.append(LOGS.format(namespace=namespace, path=log))
-    (directory / "kwok.yml").write_text("\n---\n".join(documents))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    pki = pathlib.Path(made.directory) / "pki"
-    command = [state.load(pathlib.Path(made.directory))["programs"]["kwok"], "--kubeconfig=" + made.kubeconfig, "--config=%s" % (directory / "kwok.yml")]
-    command += ["--manage-nodes-with-annotation-selector=test.gpuops/kubelet=double", "--node-lease-duration-seconds=0", "--cidr=10.96.0.0/16"]
-    command += ["--server-address=127.0.0.1:%d" % port, "--node-ip=127.0.0.1", "--node-port=%d" % port]
-    command += ["--tls-cert-file=%s" % (pki / "apiserver.crt"), "--tls-private-key-file=%s" % (pki / "apiserver.key")]
-    with open(directory / "kwok.log", "w", encoding="utf-8") as log, subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL) as kubelet:
+    """Add the node real-1; return the folder of the programs that its pods have."""
+    with kubelet(made, tmp_path_factory.mktemp("kubelet")) as (port, programs):
         try:
             add_node(client, "real-1", port)
             eventually(lambda: is_ready(client, "real-1"))
-            yield commands
+            yield programs
         finally:
             client.request("DELETE", NODES + "/real-1")
-            kubelet.terminate()
 
 
 def add_node(client, name, port):
     labels = {"pool": "real", "nvidia.com/gpu.present": "true", "kubernetes.io/hostname": name}
-    client.request("POST", NODES, {"metadata": {"name": name, "labels": labels, "annotations": {"test.gpuops/kubelet": "double"}}})
+    client.request("POST", NODES, {"metadata": {"name": name, "labels": labels, "annotations": ANNOTATION}})
     resources = {GPU: "2", "cpu": "8", "memory": "32Gi", "pods": "110"}
     status = {"capacity": resources, "allocatable": resources, "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}
     status["addresses"] = [{"type": "InternalIP", "address": "127.0.0.1"}]
@@ -403,10 +360,21 @@ def test_a_run_that_is_ended_cleans_up(module, client, real, number):
 def test_what_a_killed_run_left_is_removed_by_the_next(module, client, real):
     kill_one(module, client)
     found = module(**dict(SLOW, workload="scheduling"))
-    assert found["ok"] and "1 of its pods were removed first" in found["warnings"][0]
+    assert found["ok"] and "1 of its pods were removed first" in warnings_of(found)[0]
     # Two pods fit on the node: the leftover was not counted as somebody's work.
     kill_one(module, client)
     assert len(module(saturate=True, **dict(SLOW, workload="scheduling"))["pods"]) == 3
+
+
+def test_what_a_killed_run_left_is_removed_also_where_nothing_can_be_tested(module, client, real):
+    kill_one(module, client)
+    cordon(client, "real-1")
+    try:
+        found = module(minimum_nodes=0, **SLOW)
+    finally:
+        cordon(client, "real-1", False)
+    assert found["ok"] is None and "real-1: cordoned" in warnings_of(found)[0] and "1 of its pods were removed first" in warnings_of(found)[1]
+    assert "slow" not in names(client, "/api/v1/namespaces")
 
 
 def kill_one(module, client):
@@ -444,7 +412,8 @@ def plugin_pod(node):
 
 SMI = {
     "a GPU": ("echo 'GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)'", None),
-    "no driver": ("echo 'NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.'; exit 9", "nvidia-smi -L ended with exit code 9"),
+    "no such program": (None, "executable file not found"),
+    "no driver": ("echo 'NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.'; exit 9", "exit status 9"),
     "no GPU": ("echo 'No devices were found'", "does not match"),
 }
 
@@ -452,8 +421,10 @@ SMI = {
 @pytest.mark.parametrize("script, problem", SMI.values(), ids=SMI)
 def test_nvidia_smi_runs_inside_the_plugins_pod(module, client, real, script, problem):
     command = real / "nvidia-smi"
-    command.write_text("#!/bin/sh\n%s\n" % script)
-    command.chmod(0o755)
+    command.unlink(missing_ok=True)
+    if script:
+        command.write_text("#!/bin/sh\n%s\n" % script)
+        command.chmod(0o755)
     path = PODS % "default"
     for node in ("real-1", "shared-1"):
         client.request("POST", path, plugin_pod(node))
@@ -470,6 +441,6 @@ def test_nvidia_smi_runs_inside_the_plugins_pod(module, client, real, script, pr
     logs = {pod["node"]: (pod["phase"], pod["log_tail"]) for pod in alone["pods"]}
     assert logs["shared-1"] == ("Running", "") and alone["simulated"]
     if problem:
-        assert alone["failed"] and problem in alone["msg"] and logs["real-1"][1]
+        assert alone["failed"] and problem in alone["msg"] and bool(logs["real-1"][1]) is bool(script)
     else:
         assert alone["ok"] and logs["real-1"][0] == "Succeeded" and logs["real-1"][1].startswith("GPU 0: NVIDIA A100")

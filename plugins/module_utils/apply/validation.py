@@ -40,6 +40,7 @@ class Run(t.NamedTuple):
     timeout: float
     deadline: float
     concurrency: int
+    warnings: t.List[str]
 
     def must_end(self, pod: dict) -> bool:
         return pod["node"] not in self.simulated and decide.ends(self.shape.workload, self.shape.kind)
@@ -54,7 +55,7 @@ class Run(t.NamedTuple):
 def plan(connection: Connection, params: t.Dict[str, t.Any]) -> Run:
     """Read the cluster and choose the pods.
 
-    Raises: GpuOpsError when options, cluster or rights speak against it, or when there is nothing to test.
+    Raises: GpuOpsError when options, cluster or rights speak against it, or when too few nodes can be tested.
     """
     workload, namespace = decide.chosen_workload(params), params["namespace"]
     priority = pods.priority_class_name(namespace) if params["saturate"] else ""
@@ -76,21 +77,34 @@ def plan(connection: Connection, params: t.Dict[str, t.Any]) -> Run:
         deadline=int(params["timeout"]) + GRACE,
     )
     runtimes = observe.read_runtime_classes(connection) if shape.runtime_class else None
-    in_the_way = pods.cluster_problems(shape, seen.home, seen.priority, runtimes)
-    refuse(decide.selection_problems(seen.nodes, params["node_selector"]) + planned.problems + in_the_way, WHAT)
-    if not planned.checks:
-        raise GpuOpsError(report.nothing_text(planned.skipped, len(seen.nodes)), skipped=planned.skipped)
-    if params["fail_on_skipped"] and planned.skipped:
-        raise GpuOpsError(report.skipped_text(planned.skipped), skipped=planned.skipped)
+    # Without pods nothing is made that could be in the way, or that needs rights.
+    in_the_way = pods.cluster_problems(shape, seen.home, seen.priority, runtimes) if planned.checks else []
+    refuse(decide.selection_problems(seen.nodes, params["node_selector"], params["minimum_nodes"]) + planned.problems + in_the_way, WHAT)
+    warnings = accept(planned, params, len(seen.nodes))
     simulated = frozenset(node["name"] for node in seen.nodes if node["simulated"])
     reads_logs = any(not node["simulated"] for node in seen.nodes)
-    refuse(missing_access(connection, objects.needed_access(shape, seen, reads_logs)), WHAT)
+    if planned.checks:
+        refuse(missing_access(connection, objects.needed_access(shape, seen, reads_logs)), WHAT)
     timeout = params["timeout"]
-    return Run(connection, shape, planned, params["workload"], seen.leftovers, simulated, timeout, time.monotonic() + timeout, params["concurrency"])
+    deadline = time.monotonic() + timeout
+    return Run(connection, shape, planned, params["workload"], seen.leftovers, simulated, timeout, deadline, params["concurrency"], warnings)
+
+
+def accept(planned: decide.Plan, params: t.Dict[str, t.Any], nodes: int) -> t.List[str]:
+    """Return what to warn of in a plan.
+
+    Raises: GpuOpsError when it tests too few nodes, or when it skips some and that is forbidden.
+    """
+    if not decide.is_enough(planned, params["minimum_nodes"]):
+        raise GpuOpsError(report.few_text(planned, params["minimum_nodes"], nodes), skipped=planned.skipped)
+    if params["fail_on_skipped"] and planned.skipped:
+        raise GpuOpsError(report.skipped_text(planned.skipped), skipped=planned.skipped)
+    return report.warnings(planned, params["minimum_nodes"], nodes)
 
 
 def preview(run: Run, keep: bool) -> dict:
-    return kept(run.result([report.planned(each) for each in run.plan.checks], [report.planned(each) for each in run.plan.extras], None), keep)
+    planned, extras = [[report.planned(each) for each in checks] for checks in (run.plan.checks, run.plan.extras)]
+    return dict(kept(run.result(planned, extras, None), keep and bool(planned)), warnings=run.warnings)
 
 
 def kept(result: dict, keep: bool) -> dict:
@@ -99,17 +113,17 @@ def kept(result: dict, keep: bool) -> dict:
 
 
 def validate(run: Run, keep: bool) -> dict:
-    """Run all pods, and remove all that was made, also when a signal ends the run.
+    """Run all pods, and remove all that was made, also when a signal ends the run. Without pods, only what a killed run left is removed.
 
     Raises: GpuOpsError when a pod failed, or when something could not be removed.
     """
     left: t.List[str] = []
+    keep = keep and bool(run.plan.checks)
     try:
         with Signals() as signals:
             try:
                 try:
-                    objects.prepare(run.connection, run.shape, run.deadline, run.concurrency)
-                    result = check(run)
+                    result = check(run) if run.plan.checks else run.result([], [], None)
                 finally:
                     signals.shield()
             finally:
@@ -120,7 +134,7 @@ def validate(run: Run, keep: bool) -> dict:
     if left:
         raise GpuOpsError("\n".join(["GPU validation: " + result["summary"]] + left_lines(left)), **result)
     warnings = ["An earlier GPU validation had been killed: %d of its pods were removed first." % run.leftovers] if run.leftovers else []
-    return dict(kept(result, keep), warnings=warnings)
+    return dict(kept(result, keep), warnings=run.warnings + warnings)
 
 
 def left_lines(left: t.Sequence[str]) -> t.List[str]:
@@ -133,6 +147,7 @@ def check(run: Run) -> dict:
 
     Raises: GpuOpsError that says what failed first, with the result so far.
     """
+    objects.prepare(run.connection, run.shape, run.deadline, run.concurrency)
     objects.create(run.connection, run.plan.checks, run.shape, run.deadline, run.concurrency)
     seen = with_logs(run, follow(run, run.plan.checks, run.is_done))
     _complain(run, seen, [])

@@ -27,18 +27,17 @@ def ask(connection: Connection, params: t.Dict[str, t.Any], check_mode: bool) ->
     Raises: GpuOpsError that says on which node it failed first, with the result.
     """
     nodes = observe.read_nodes(connection, params["node_selector"])
-    refuse(decide.selection_problems(nodes, params["node_selector"]), validation.WHAT)
+    refuse(decide.selection_problems(nodes, params["node_selector"], params["minimum_nodes"]), validation.WHAT)
     plan = decide.plan_by_node(nodes)
-    if not plan.checks:
-        raise GpuOpsError(report.nothing_text(plan.skipped, len(nodes)), skipped=plan.skipped)
-    if params["fail_on_skipped"] and plan.skipped:
-        raise GpuOpsError(report.skipped_text(plan.skipped), skipped=plan.skipped)
+    warnings = validation.accept(plan, params, len(nodes))
     simulated = frozenset(node["name"] for node in nodes if node["simulated"])
     plugins = observe.read_plugin_pods(connection)
-    places = sorted({pod["namespace"] for pod in plugins.values() if pod["node"] not in simulated})
+    real = [check.node for check in plan.checks if check.node not in simulated and check.node in plugins]
+    places = sorted({plugins[name]["namespace"] for name in real})
     refuse(missing_access(connection, [Access(verb, "pods/exec", "", place) for place in places for verb in ("get", "create")]), validation.WHAT)
-    if check_mode:
-        return report.result(plan, [report.planned(check) for check in plan.checks], [], params["workload"], simulated, None)
+    if check_mode or not plan.checks:
+        foreseen = report.result(plan, [report.planned(check) for check in plan.checks], [], params["workload"], simulated, None)
+        return dict(foreseen, warnings=warnings)
 
     def asked(check: decide.Check) -> dict:
         return _ask_node(connection, check, plugins.get(check.node), check.node in simulated, params["timeout"])
@@ -47,7 +46,7 @@ def ask(connection: Connection, params: t.Dict[str, t.Any], check_mode: bool) ->
         pods = list(pool.map(asked, plan.checks))
     worst = report.first_failure(pods, lambda pod: False)
     if worst is None:
-        return report.result(plan, pods, [], params["workload"], simulated, True)
+        return dict(report.result(plan, pods, [], params["workload"], simulated, True), warnings=warnings)
     bad = sum(report.state(pod, False) != report.OK for pod in pods)
     plugin = plugins.get(worst["node"])
     events = observe.read_events(connection, plugin["namespace"], plugin["name"]) if plugin else []
@@ -65,7 +64,7 @@ def _ask_node(connection: Connection, check: decide.Check, plugin: t.Optional[di
     try:
         code, output = execute(connection, plugin["namespace"], plugin["name"], plugin["container"], NVIDIA_SMI, timeout)
     except GpuOpsError as error:
-        return dict(record, phase="Failed", reason="NoAnswer", message=error.message)
+        return report.judge_log(dict(record, phase="Failed", reason="NoAnswer", message=error.message), error.details.get("output", ""), "")
     if code:
         message = "%s ended with exit code %d" % (" ".join(NVIDIA_SMI), code)
         return report.judge_log(dict(record, phase="Failed", reason="Error", message=message), output, "")

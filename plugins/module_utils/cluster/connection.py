@@ -120,18 +120,6 @@ class Connection:
         """
         return self.fetch(verb, path, query, body, content_type, accept, _parsed)
 
-    def open(
-        self,
-        verb: str,
-        path: str,
-        query: t.Optional[t.Dict[str, t.Any]] = None,
-        body: t.Any = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> t.Any:
-        """Return the open response, for a caller that reads and releases it; what happens while it reads is not tried again."""
-        return self.fetch(verb, path, query, body, content_type, accept, lambda response: response)
-
     def fetch(
         self,
         verb: str,

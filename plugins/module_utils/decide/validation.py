@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.workloads import WORKLOADS, Workload
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import GPU, Counts, is_gpu_node
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import GPU, Counts, is_gpu, is_gpu_node
 
 AUTO = "auto"
 CUSTOM = "custom"
@@ -45,12 +45,17 @@ class Check(t.NamedTuple):
 
 
 class Plan(t.NamedTuple):
-    """C(checks) must run, C(extras) must not find a place. C(skipped) are GPU nodes that cannot be tested, with the reason."""
+    """C(checks) must run, C(extras) must not find a place. C(skipped) are GPU nodes that cannot be tested, with the reason.
+
+    C(tested) counts the nodes of the checks, C(busy) those of the skipped nodes on which only the pods of others stand in the way.
+    """
 
     checks: t.List[Check]
     extras: t.List[Check]
     skipped: t.List[dict]
     problems: t.List[Problem]
+    tested: int = 0
+    busy: int = 0
 
 
 def option_problems(params: t.Dict[str, t.Any]) -> t.List[Problem]:
@@ -60,7 +65,7 @@ def option_problems(params: t.Dict[str, t.Any]) -> t.List[Problem]:
         found.append(Problem("namespace", params["namespace"], "not a name of a namespace", "use up to 63 lower case letters, digits and dashes"))
     if params["resource"] != AUTO and not _RESOURCE.match(full_name(params["resource"])):
         found.append(Problem("resource", params["resource"], "not an NVIDIA resource", "write auto, or a name such as nvidia.com/gpu"))
-    for name, least in (("requests_per_pod", 1), ("timeout", 1), ("concurrency", 1)):
+    for name, least in (("requests_per_pod", 1), ("minimum_nodes", 0), ("timeout", 1), ("concurrency", 1)):
         if params[name] < least:
             found.append(Problem(name, params[name], "must be %d or more" % least, "give a larger number"))
     for index, toleration in enumerate(params["tolerations"]):
@@ -134,33 +139,43 @@ def make_plan(nodes: t.Sequence[dict], held: t.Sequence[t.Tuple[str, Counts]], w
             sums[resource] = sums.get(resource, 0) + count
     slots: t.List[t.Tuple[str, str]] = []
     skipped = []
+    busy = 0
     for node in nodes:
         if not is_gpu_node(node):
             continue
         room = node["room"] - pods.get(node["name"], 0)
-        found, reason = _slots(node, allocated.get(node["name"], {}), room, want)
+        found, reason, only_others = _slots(node, allocated.get(node["name"], {}), room, want)
         if reason:
             skipped.append({"node": node["name"], "reason": reason})
+            busy += only_others
         elif len(found) > room:
             problems.append(_crowded(node, len(found), room))
         slots += [(node["name"], resource) for resource in found]
+    tested = len({node for node, _resource in slots})
     if want.saturate:
         checks = [Check("%s-%d" % (run, number), resource) for number, (_node, resource) in enumerate(slots, 1)]
         resources = sorted({resource for _node, resource in slots}, key=_preference)
         extras = [Check("%s-extra-%d" % (run, number), resource) for number, resource in enumerate(resources, 1)]
-        return Plan(checks, extras, skipped, problems)
-    return Plan([Check("%s-%d" % (run, number), resource, node) for number, (node, resource) in enumerate(slots, 1)], [], skipped, problems)
+        return Plan(checks, extras, skipped, problems, tested, busy)
+    checks = [Check("%s-%d" % (run, number), resource, node) for number, (node, resource) in enumerate(slots, 1)]
+    return Plan(checks, [], skipped, problems, tested, busy)
 
 
 def plan_by_node(nodes: t.Sequence[dict]) -> Plan:
     """Choose all GPU nodes that are up, whatever is free on them: the device plugin's pods are there already."""
     gpu_nodes = [node for node in nodes if is_gpu_node(node)]
     skipped = [{"node": node["name"], "reason": "not ready"} for node in gpu_nodes if not node["ready"]]
-    return Plan([Check(node["name"], "", node["name"]) for node in gpu_nodes if node["ready"]], [], skipped, [])
+    checks = [Check(node["name"], "", node["name"]) for node in gpu_nodes if node["ready"]]
+    return Plan(checks, [], skipped, [], tested=len(checks))
 
 
-def selection_problems(nodes: t.Sequence[dict], selector: str) -> t.List[Problem]:
-    if nodes or not selector:
+def is_enough(plan: Plan, minimum: int) -> bool:
+    """Tell whether as many nodes are tested as are asked for. A busy one counts: the pods of others show that it gives out its GPUs."""
+    return plan.tested + plan.busy >= minimum
+
+
+def selection_problems(nodes: t.Sequence[dict], selector: str, minimum: int) -> t.List[Problem]:
+    if nodes or not selector or minimum == 0:
         return []
     return [Problem("node_selector", selector, "matches none of the cluster's nodes", "see kubectl get nodes --show-labels")]
 
@@ -171,32 +186,34 @@ def _crowded(node: dict, slots: int, room: int) -> Problem:
 
 
 def _resource_problems(nodes: t.Sequence[dict], want: Want) -> t.List[Problem]:
-    if not nodes or want.resource == AUTO or any(node["allocatable"].get(want.resource) for node in nodes):
-        return []
+    """Refuse a resource that no node advertises where they advertise others; where they advertise none, each node is skipped for that."""
     known = sorted({name for node in nodes for name, count in node["allocatable"].items() if count})
-    near = difflib.get_close_matches(want.resource, known, 1) or known
-    fix = "use %s, or auto" % " or ".join(near) if near else "install the device plugin first"
+    if not known or want.resource == AUTO or want.resource in known:
+        return []
+    fix = "use %s, or auto" % " or ".join(difflib.get_close_matches(want.resource, known, 1) or known)
     return [Problem("resource", want.resource, "none of the %d selected nodes advertises it" % len(nodes), fix)]
 
 
-def _slots(node: dict, allocated: Counts, room: int, want: Want) -> t.Tuple[t.List[str], str]:
-    """Return the resource of each pod that has a place on a node, or the reason why none has."""
+def _slots(node: dict, allocated: Counts, room: int, want: Want) -> t.Tuple[t.List[str], str, bool]:
+    """Return the resource of each pod that has a place on a node, or the reason why none has, and whether that is only the pods of others."""
     reason = _closed(node, want.tolerations)
     if reason:
-        return [], reason
-    names = _tested(node["allocatable"], want)
+        return [], reason, False
+    devices = node["allocatable"]
+    names = _tested(devices, want)
     if not names:
         wanted = "no NVIDIA GPUs" if want.resource == AUTO else "no " + want.resource
-        return [], "advertises %s: does the device plugin run there?" % wanted
-    free = {name: node["allocatable"][name] - allocated.get(name, 0) for name in names}
+        return [], "advertises %s: does the device plugin run there?" % wanted, False
+    free = {name: devices[name] - allocated.get(name, 0) for name in names}
     fitting = [name for name in names if free[name] >= want.count]
     if not fitting:
-        return [], "; ".join(_taken(name, free[name], node["allocatable"][name], want.count) for name in names)
+        reason = "; ".join(_taken(name, free[name], devices[name], want.count) for name in names)
+        return [], reason, any(devices[name] >= want.count for name in names)
     if room < 1:
-        return [], "has no room for another pod: %d of %d run" % (node["room"] - room, node["room"])
+        return [], "has no room for another pod: %d of %d run" % (node["room"] - room, node["room"]), node["room"] > 0
     if want.saturate:
-        return [name for name in fitting for _slot in range(free[name] // want.count)], ""
-    return fitting[:1], ""
+        return [name for name in fitting for _slot in range(free[name] // want.count)], "", False
+    return fitting[:1], "", False
 
 
 def _closed(node: dict, tolerations: t.Sequence[dict]) -> str:
@@ -225,8 +242,7 @@ def _tested(allocatable: Counts, want: Want) -> t.List[str]:
     """Return the resources of a node that stand for GPUs, whole ones first; virtual functions and the like are none."""
     if want.resource != AUTO:
         return [want.resource] if allocatable.get(want.resource) else []
-    names = [name for name, count in allocatable.items() if count and (name in (GPU, GPU + ".shared") or name.startswith(PREFIX + "mig-"))]
-    return sorted(names, key=_preference)
+    return sorted((name for name, count in allocatable.items() if count and is_gpu(name)), key=_preference)
 
 
 def _preference(resource: str) -> t.Tuple[bool, str]:

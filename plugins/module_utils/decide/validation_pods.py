@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.workloads import Workload
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import selectors
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.validation import Check
 
 NAME = "gpuops-validation"
@@ -27,8 +27,6 @@ PRIORITY = -1000000
 _BASELINE = frozenset(
     "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
 )
-_REQUIREMENT = re.compile(r"^\s*(!?)\s*([^\s!=<>()]+)\s*(?:(==|=|!=|>|<)\s*(\S*)|(in|notin)\s*\(([^)]*)\))?\s*$")
-_OPERATORS = {"==": "In", "=": "In", "!=": "NotIn", ">": "Gt", "<": "Lt", "in": "In", "notin": "NotIn"}
 
 
 class Shape(t.NamedTuple):
@@ -152,21 +150,5 @@ def _container(check: Check, shape: Shape) -> dict:
 def _term(check: Check, shape: Shape) -> dict:
     if check.node:
         return {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [check.node]}]}
-    expressions = selector_expressions(shape.node_selector)
+    expressions = selectors.expressions(shape.node_selector)
     return {"matchExpressions": expressions} if expressions else {}
-
-
-def selector_expressions(selector: str) -> t.List[dict]:
-    """Return a label selector, which the server has accepted, as requirements of a node affinity."""
-    found = []
-    for text in re.split(r",(?![^(]*\))", selector) if selector.strip() else []:
-        match = _REQUIREMENT.match(text)
-        if match is None:
-            raise ValueError("not a requirement of a label selector: %r" % text)
-        absent, key, sign, value, word, values = match.groups()
-        if not (sign or word):
-            found.append({"key": key, "operator": "DoesNotExist" if absent else "Exists"})
-            continue
-        named = [value] if sign else [each.strip() for each in values.split(",")]
-        found.append({"key": key, "operator": _OPERATORS[sign or word], "values": named})
-    return found

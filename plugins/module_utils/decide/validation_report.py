@@ -86,15 +86,35 @@ def extra_text(pod: dict, resource: str, events: t.Sequence[str]) -> str:
     return "\n".join([head, "But %s." % _about(pod), hint] + ["- event %s" % text for text in events])
 
 
-def nothing_text(skipped: t.Sequence[dict], nodes: int) -> str:
-    """Return why there is nothing to test."""
-    if not skipped:
-        return (
-            "GPU validation: nothing to test: none of the %d selected nodes has NVIDIA GPUs, by its labels or its resources. "
-            "Fix: install the device plugin and GPU feature discovery, or select other nodes." % nodes
-        )
-    lines = ["GPU validation: nothing to test: no GPU node has a place for a pod."] + skipped_lines(skipped)
-    return "\n".join(lines + ["Fix: free a GPU, repair the nodes, or select others."])
+def few_text(plan: Plan, minimum: int, nodes: int) -> str:
+    """Return why fewer nodes can be tested than there have to be.
+
+    :param nodes: how many nodes are selected, with or without GPUs.
+    """
+    if not plan.skipped and not plan.checks:
+        fix = "install the device plugin and GPU feature discovery, select other nodes, or set minimum_nodes to 0 where there may be none"
+        return "GPU validation: nothing to test: %s. Fix: %s." % (_nothing(plan, nodes), fix)
+    if plan.checks or plan.busy:
+        counts = (plan.tested, "s" * (plan.tested != 1), ", others use the GPUs of %d more," % plan.busy if plan.busy else "", minimum)
+        head, fix = "%d GPU node%s can be tested%s and minimum_nodes is %d." % counts, "repair the nodes that are skipped, or set another minimum_nodes"
+    else:
+        head, fix = "nothing to test: %s." % _nothing(plan, nodes), "free a GPU, repair the nodes, or select others"
+    return "\n".join(["GPU validation: " + head] + skipped_lines(plan.skipped) + ["Fix: %s." % fix])
+
+
+def _nothing(plan: Plan, nodes: int) -> str:
+    if plan.skipped:
+        return "no GPU node has a place for a pod"
+    return "none of the %d selected nodes has NVIDIA GPUs, by its labels or its resources" % nodes if nodes else "no node is selected"
+
+
+def warnings(plan: Plan, minimum: int, nodes: int) -> t.List[str]:
+    """Return what a user may miss who only sees that nothing failed."""
+    if plan.checks and plan.tested >= minimum:
+        return []
+    head = "only %d of at least %d nodes can be tested" % (plan.tested, minimum) if plan.checks else "nothing was tested: " + _nothing(plan, nodes)
+    reasons = "; ".join(line[2:] for line in skipped_lines(plan.skipped, 5))
+    return ["GPU validation: %s%s." % (head, " (%s)" % reasons if reasons else "")]
 
 
 def skipped_text(skipped: t.Sequence[dict]) -> str:
@@ -108,17 +128,22 @@ def skipped_lines(skipped: t.Sequence[dict], limit: int = 20) -> t.List[str]:
 
 def summary(plan: Plan, shown: t.Sequence[dict], workload: str, ok: t.Optional[bool]) -> str:
     """Return the result in one sentence or two."""
+    if not plan.checks:
+        return "%s: nothing to test%s." % (workload, _skipped(plan) or ": no node with NVIDIA GPUs")
     nodes = len({pod["node"] for pod in shown if pod["node"]})
     where = " on %d node%s" % (nodes, "s" * (nodes != 1)) if nodes else ""
-    frame = {None: "%s would run%s", True: "%s passed%s", False: "FAILED: not all of %s passed%s"}[ok]
+    frame = {None: "%s would run%s", True: "%s passed%s", False: "not all of %s passed%s"}[ok]
     text = "%s: %s" % (workload, frame % (_counted(plan.checks), where))
     if plan.extras:
         text += ", and one pod more %s Pending" % ("stayed" if ok else "has to stay")
-    if plan.skipped:
-        text += "; %d GPU node%s skipped" % (len(plan.skipped), "s" * (len(plan.skipped) != 1))
+    text += _skipped(plan)
     if any(pod["simulated"] for pod in shown):
         text += ". Simulated: nothing ran on a real GPU, only the scheduling is proved"
     return text + "."
+
+
+def _skipped(plan: Plan) -> str:
+    return "; %d GPU node%s skipped" % (len(plan.skipped), "s" * (len(plan.skipped) != 1)) if plan.skipped else ""
 
 
 def _counted(checks: t.Sequence[Check]) -> str:

@@ -137,11 +137,8 @@ def check_record(pod: dict) -> dict:
 
 
 def read_log(connection: Connection, namespace: str, pod: str) -> str:
-    response = connection.open("GET", "%s/%s/log" % (pods_path(namespace), pod), {"tailLines": 500, "limitBytes": 1 << 18}, accept="*/*")
-    try:
-        return response.read().decode("utf-8", "replace")
-    finally:
-        response.release_conn()
+    log = connection.fetch("GET", "%s/%s/log" % (pods_path(namespace), pod), {"tailLines": 500, "limitBytes": 1 << 18}, accept="*/*")
+    return log.decode("utf-8", "replace")
 
 
 def read_events(connection: Connection, namespace: str, name: str) -> t.List[str]:

@@ -114,12 +114,12 @@ def _validation(validation: dict) -> dict:
     pods = validation["pods"]
     ran = [pod for pod in pods if pod.get("phase") in ("Running", "Succeeded")]
     return {
-        "ok": None if validation.get("ok") is None else bool(validation["ok"]),  # None in check mode, where nothing ran
+        "ok": None if validation.get("ok") is None else bool(validation["ok"]),  # None where nothing ran: in check mode, or for want of a node
         "summary": validation.get("summary") or "%d of %d pods ran" % (len(ran), len(pods)),
         "pending": validation.get("pending_message") or validation.get("pending_reason") or "",
         "skipped": list(validation.get("skipped") or []),
         "simulated": bool(validation.get("simulated")),
-        "failed": [pod for pod in pods if pod.get("phase") == "Failed"],
+        "failed": [pod for pod in pods if pod.get("phase") in ("Failed", "Gone")],
     }
 
 

@@ -176,7 +176,8 @@ def _validation(report: dict) -> Markup:
     if validation["pending"]:
         lines.append(tag("p", "One pod too many stays Pending: ", tag("em", validation["pending"])))
     for pod in validation["failed"]:
-        lines.append(tag("p", tag("code", pod.get("name", "")), " on ", pod.get("node", ""), ": ", pod.get("reason") or "", " ", pod.get("message") or ""))
+        place = " on " + pod["node"] if pod.get("node") else ""
+        lines.append(tag("p", tag("code", pod.get("name", "")), place, ": ", pod.get("reason") or "", " ", pod.get("message") or ""))
     lines += [tag("p", "Not tested: ", tag("code", node.get("node", "")), ", ", node.get("reason", "")) for node in validation["skipped"]]
     return tag("section", tag("h2", "Validation"), join(lines))
 

@@ -16,6 +16,7 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.validatio
     Check,
     Plan,
     Want,
+    is_enough,
     make_plan,
     option_problems,
     plan_by_node,
@@ -45,7 +46,7 @@ def reasons(planned):
 
 def test_one_pod_on_each_gpu_node_and_none_on_others():
     planned = plan([node("a"), dict(node("cpu", 0), labels={}), node("b")])
-    assert planned == Plan([Check("run-1", GPU, "a"), Check("run-2", GPU, "b")], [], [], [])
+    assert planned == Plan([Check("run-1", GPU, "a"), Check("run-2", GPU, "b")], [], [], [], tested=2)
 
 
 SKIPPED = {
@@ -69,6 +70,39 @@ def test_a_gpu_node_that_cannot_be_tested_is_skipped_with_the_reason(found, held
     planned = plan([found, other], held, saturate=saturate, **want)
     assert reasons(planned) == {"a": reason} and not planned.problems
     assert {check.node for check in planned.checks} == ({""} if saturate else {"z"})
+
+
+FULL = [("a", {GPU: 8})]
+BUSY = {
+    "others use all of its GPUs": (node("a"), FULL, {}, True),
+    "others use nearly all": (node("a"), [("a", {GPU: 7})], {"count": 2}, True),
+    "others take up all of its room": (dict(node("a"), room=1), [("a", {})], {}, True),
+    "it has fewer GPUs than asked for": (node("a", 1), [], {"count": 2}, False),
+    "it takes no pods": (dict(node("a"), room=0), [], {}, False),
+    "it is not ready": (dict(node("a"), ready=False), FULL, {}, False),
+    "it is cordoned": (dict(node("a"), schedulable=False), FULL, {}, False),
+    "it advertises nothing": (node("a", 0), [], {}, False),
+    "it is tested": (node("a"), [("a", {GPU: 7})], {}, False),
+}
+
+
+@pytest.mark.parametrize("found, held, want, busy", BUSY.values(), ids=BUSY)
+@pytest.mark.parametrize("saturate", [False, True])
+def test_a_node_is_busy_when_only_the_pods_of_others_stand_in_the_way(found, held, want, busy, saturate):
+    planned = plan([found], held, saturate=saturate, **want)
+    assert planned.busy == int(busy) and planned.tested == int(not planned.skipped)
+
+
+def test_saturate_counts_nodes_not_pods():
+    assert plan([node("a"), node("b"), dict(node("c"), ready=False)], saturate=True).tested == 2
+
+
+ENOUGH = [(0, 0, 0, True), (0, 0, 1, False), (1, 0, 1, True), (0, 1, 1, True), (2, 1, 3, True), (2, 1, 4, False)]
+
+
+@pytest.mark.parametrize("tested, busy, minimum, enough", ENOUGH)
+def test_busy_nodes_count_for_others_got_their_gpus(tested, busy, minimum, enough):
+    assert is_enough(Plan([], [], [], [], tested, busy), minimum) is enough
 
 
 def test_a_tolerated_taint_and_a_mere_preference_do_not_matter():
@@ -133,20 +167,31 @@ def test_a_resource_that_nobody_advertises_is_refused_with_what_there_is():
     assert problem.path == "resource" and "none of the 2 selected nodes advertises it" in problem.rule and "use nvidia.com/gpu, or auto" == problem.fix
 
 
+def test_a_resource_is_no_misspelling_where_nothing_is_advertised():
+    planned = plan([node("a", 0), dict(node("cpu", 0), labels={})], resource=GPU)
+    assert planned.problems == [] and reasons(planned) == {"a": "advertises no nvidia.com/gpu: does the device plugin run there?"}
+
+
 def test_a_selector_without_a_match_is_refused():
-    assert selection_problems([], "pool=none")[0].path == "node_selector"
-    assert selection_problems([], "") == [] == selection_problems([node("a")], "pool=t4")
+    assert selection_problems([], "pool=none", 1)[0].path == "node_selector"
+    assert selection_problems([], "", 1) == [] == selection_problems([node("a")], "pool=t4", 1)
+
+
+def test_a_selector_may_match_nothing_where_there_may_be_no_node():
+    assert selection_problems([], "nvidia.com/gpu.present=true", 0) == []
 
 
 def test_nvidia_smi_asks_every_gpu_node_that_is_up_however_busy():
     planned = plan_by_node([node("a"), dict(node("b"), ready=False), dict(node("cpu", 0), labels={}), dict(node("c"), schedulable=False)])
     assert [check.node for check in planned.checks] == ["a", "c"] and reasons(planned) == {"b": "not ready"}
+    assert (planned.tested, planned.busy) == (2, 0)
 
 
 OPTIONS = {
     "namespace": "gpuops-validation",
     "resource": "auto",
     "requests_per_pod": 1,
+    "minimum_nodes": 1,
     "timeout": 300.0,
     "concurrency": 16,
     "tolerations": [EXISTS],
@@ -172,6 +217,7 @@ BAD = {
     "a foreign resource": ({"resource": "amd.com/gpu"}, "resource"),
     "a malformed resource": ({"resource": "nvidia.com/GPU"}, "resource"),
     "a malformed namespace": ({"namespace": "GPU tests"}, "namespace"),
+    "fewer nodes than none": ({"minimum_nodes": -1}, "minimum_nodes"),
     "no request": ({"requests_per_pod": 0}, "requests_per_pod"),
     "no time": ({"timeout": 0}, "timeout"),
     "a toleration of everything without Exists": ({"tolerations": [EXISTS, {"key": "", "operator": "Equal"}]}, "tolerations[1].key"),
@@ -193,6 +239,7 @@ def test_a_bad_option_is_named(options, path):
 
 GOOD = [
     {},
+    {"minimum_nodes": 0},
     {"resource": "gpu"},
     {"resource": "mig-1g.5gb"},
     {"workload": "vectoradd", "image": "mirror.example.com/vectoradd:1"},
@@ -238,24 +285,6 @@ def test_a_job_carries_the_labels_to_its_pods_and_does_not_try_again():
     made = pods.manifest(Check("run-1", GPU, "a"), shape("vectoradd", kind="job"))
     assert made["kind"] == "Job" and made["spec"]["backoffLimit"] == 0
     assert made["spec"]["template"]["metadata"]["labels"] == made["metadata"]["labels"]
-
-
-SELECTORS = {
-    "a=b": [("a", "In", ["b"])],
-    "a==b": [("a", "In", ["b"])],
-    " a = b , c!=d": [("a", "In", ["b"]), ("c", "NotIn", ["d"])],
-    "a in (b, c),d notin (e)": [("a", "In", ["b", "c"]), ("d", "NotIn", ["e"])],
-    "nvidia.com/gpu.present,!x": [("nvidia.com/gpu.present", "Exists", None), ("x", "DoesNotExist", None)],
-    "gpus>2,gpus<9": [("gpus", "Gt", ["2"]), ("gpus", "Lt", ["9"])],
-    "a=": [("a", "In", [""])],
-    "": [],
-}
-
-
-@pytest.mark.parametrize("selector, expected", SELECTORS.items())
-def test_a_label_selector_becomes_a_node_affinity(selector, expected):
-    found = [(each["key"], each["operator"], each.get("values")) for each in pods.selector_expressions(selector)]
-    assert found == expected
 
 
 def test_the_namespace_gets_the_strictest_level_that_the_workload_stands():
@@ -352,10 +381,62 @@ def test_the_result_says_what_was_simulated():
         "Simulated: nothing ran on a real GPU, only the scheduling is proved."
     )
     real = report.result(planned, [pod(name="a"), pod(name="b")], [extra], "scheduling", set(), False)
-    assert not real["simulated"] and real["summary"].startswith("scheduling: FAILED: not all of 2 pods") and "Simulated" not in real["summary"]
+    assert not real["simulated"] and real["summary"].startswith("scheduling: not all of 2 pods") and "Simulated" not in real["summary"]
+
+
+def skipped(*entries):
+    return [{"node": name, "reason": reason} for name, reason in entries]
 
 
 def test_nothing_to_test_says_why():
-    assert "none of the 3 selected nodes has NVIDIA GPUs" in report.nothing_text([], 3)
-    many = report.nothing_text([{"node": "n%d" % number, "reason": "cordoned"} for number in range(30)], 30)
-    assert "- n0: cordoned" in many and "- and 10 more" in many
+    text = report.few_text(Plan([], [], [], []), 1, 3)
+    assert "none of the 3 selected nodes has NVIDIA GPUs" in text and "or set minimum_nodes to 0 where there may be none" in text
+    assert "nothing to test: no node is selected" in report.few_text(Plan([], [], [], []), 1, 0)
+    many = report.few_text(Plan([], [], skipped(*(("n%d" % number, "cordoned") for number in range(30))), []), 1, 30)
+    assert "nothing to test: no GPU node has a place for a pod" in many and "- n0: cordoned" in many and "- and 10 more" in many
+
+
+def test_too_few_to_test_says_how_many_and_why():
+    some = Plan([Check("a", GPU, "n")], [], skipped(("b", "8 of 8 nvidia.com/gpu allocated"), ("c", "not ready")), [], tested=1, busy=1)
+    text = report.few_text(some, 3, 9)
+    assert "1 GPU node can be tested, others use the GPUs of 1 more, and minimum_nodes is 3" in text and "- c: not ready" in text and "Fix: " in text
+
+
+WARNINGS = {
+    "all is tested": (Plan([Check("a", GPU, "n")], [], [], [], tested=1), 1, []),
+    "nobody asked for a node": (Plan([Check("a", GPU, "n")], [], skipped(("c", "not ready")), [], tested=1), 0, []),
+    "all is busy": (
+        Plan([], [], skipped(("b", "8 of 8 nvidia.com/gpu allocated")), [], busy=1),
+        1,
+        ["GPU validation: nothing was tested: no GPU node has a place for a pod (b: 8 of 8 nvidia.com/gpu allocated)."],
+    ),
+    "there is no GPU node": (
+        Plan([], [], [], []),
+        0,
+        ["GPU validation: nothing was tested: none of the 9 selected nodes has NVIDIA GPUs, by its labels or its resources."],
+    ),
+    "some are busy": (
+        Plan([Check("a", GPU, "n")], [], skipped(("b", "8 of 8 nvidia.com/gpu allocated"), ("c", "not ready")), [], tested=1, busy=1),
+        2,
+        ["GPU validation: only 1 of at least 2 nodes can be tested (b: 8 of 8 nvidia.com/gpu allocated; c: not ready)."],
+    ),
+    "many are busy": (
+        Plan([], [], skipped(*((name, "x") for name in "abcdefg")), [], busy=7),
+        1,
+        ["GPU validation: nothing was tested: no GPU node has a place for a pod (a: x; b: x; c: x; d: x; e: x; and 2 more)."],
+    ),
+}
+
+
+@pytest.mark.parametrize("planned, minimum, expected", WARNINGS.values(), ids=WARNINGS)
+def test_what_is_not_tested_is_warned_of_in_one_line(planned, minimum, expected):
+    assert report.warnings(planned, minimum, 9) == expected
+
+
+NOTHING = [([], "scheduling: nothing to test: no node with NVIDIA GPUs."), (skipped(("b", "x")), "scheduling: nothing to test; 1 GPU node skipped.")]
+
+
+@pytest.mark.parametrize("left, summary", NOTHING)
+def test_a_result_without_a_test_is_neither_good_nor_bad(left, summary):
+    found = report.result(Plan([], [], left, []), [], [], "scheduling", {"b"}, None)
+    assert found["ok"] is None and not found["changed"] and found["pods"] == [] and found["skipped"] == left and found["summary"] == summary

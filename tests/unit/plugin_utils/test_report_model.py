@@ -177,13 +177,13 @@ def test_a_pending_pod_says_what_it_wants():
         pytest.param({"ok": True, "summary": "all passed."}, True, "all passed.", id="passed"),
         pytest.param({"ok": False, "summary": "not all."}, False, "not all.", id="failed"),
         pytest.param({"ok": None, "summary": "would run."}, None, "would run.", id="check mode"),
-        pytest.param({"ok": True}, True, "2 of 4 pods ran", id="without a summary"),
+        pytest.param({"ok": True}, True, "2 of 5 pods ran", id="without a summary"),
     ],
 )
 def test_a_validation_is_passed_or_failed_or_was_only_foreseen(validation, ok, summary):
-    pods = [{"phase": "Running"}, {"phase": "Succeeded"}, {"phase": "Pending"}, {"phase": "Failed", "name": "p"}]
+    pods = [{"phase": "Running"}, {"phase": "Succeeded"}, {"phase": "Pending"}, {"phase": "Failed", "name": "p"}, {"phase": "Gone", "name": "q"}]
     found = build(validation=dict(validation, pods=pods))["validation"]
-    assert found["ok"] is ok and found["summary"] == summary and found["failed"] == [{"phase": "Failed", "name": "p"}]
+    assert found["ok"] is ok and found["summary"] == summary and [pod["name"] for pod in found["failed"]] == ["p", "q"]
 
 
 @pytest.mark.parametrize("validation", [{}, {"changed": False, "skipped": True}], ids=["none", "a task that was skipped"])

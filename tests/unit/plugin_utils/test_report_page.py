@@ -197,9 +197,10 @@ def test_a_validation_passed_or_failed_or_was_not_run(ok, shown):
 
 def test_a_validation_says_what_failed_what_was_skipped_and_what_stayed_pending():
     pods = [{"phase": "Failed", "name": "check-1", "node": "a", "reason": "Error", "message": "exit code 1"}]
+    pods.append({"phase": "Gone", "name": "check-2", "node": "", "reason": "Removed", "message": "somebody removed it"})
     skipped = [{"node": "b", "reason": "cordoned"}]
     found = text(validation={"ok": False, "summary": "x", "pods": pods, "skipped": skipped, "pending_message": "3 Insufficient nvidia.com/gpu."})
-    assert "check-1 on a: Error exit code 1" in found and "Not tested: b , cordoned" in found
+    assert "check-1 on a: Error exit code 1 check-2 : Removed somebody removed it" in found and "Not tested: b , cordoned" in found
     assert "One pod too many stays Pending: 3 Insufficient nvidia.com/gpu." in found
 
 

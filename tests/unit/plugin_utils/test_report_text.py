@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import validation_report
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.validation import Check, Plan
 from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.report import model, text
 
 GPU = "nvidia.com/gpu"
@@ -150,6 +152,11 @@ def test_only_a_failed_validation_is_called_failed(ok, shown):
     assert lines(validation={"ok": ok, "summary": "2 pods.", "pods": []})[-1] == shown
 
 
+def test_a_failure_is_told_once():
+    failed = validation_report.result(Plan([Check("c", GPU, "n")], [], [], []), [validation_report.gone(Check("c", GPU, "n"))], [], "scheduling", (), False)
+    assert lines(validation=failed)[-1] == "VALIDATION  FAILED: scheduling: not all of 1 pod of nvidia.com/gpu passed on 1 node."
+
+
 def test_steps_stand_with_their_times():
     marks = [{"step": "device plugin", "at": 0.0}, {"step": "validation", "at": 8.0}]
     assert lines(marks=marks)[-1] == "TIME        device plugin 8.0 s, validation 1 min 32 s"
@@ -174,7 +181,7 @@ SHARED = {"config": "by-four", "strategy": "time-slicing", "replicas": 4, "alloc
 WIDE = {
     "a long node name": build([node(LONG, **SHARED)]),
     "a long model": build([node("a", product="NVIDIA-" + "X" * 56, **SHARED)]),
-    "all is long": build([node("n" * 253, **dict(SHARED, product="p" * 63, config="c" * 63))]),
+    "all is long": build([dict(node("n" * 253, **SHARED), product="p" * 63, config="c" * 63)]),
     "a long problem": build([node("a")], sharing={"nodes": [{"name": "a", "reason": "the word " * 40}]}),
     "a problem of a node with a long name": build([node("n" * 253, ready=False)]),
     "a long cluster name": build(cluster={"name": "the cluster " * 12}),
