@@ -21,15 +21,10 @@ description:
 extends_documentation_fragment:
   - gpuops.kubernetes.cluster
   - gpuops.kubernetes.attributes
+  - gpuops.kubernetes.attributes.writer
 attributes:
   check_mode:
     description: Can run in check mode and return the pods that it would run, with RV(ok) null.
-    support: full
-  diff_mode:
-    description: Returns what changed, or would change, in diff mode.
-    support: full
-  idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 options:
   state:
