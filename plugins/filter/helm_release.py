@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.helm_release import missing_objects, repair
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.helm_release import missing_objects, repair, version_problem
 
 
 def helm_release_repair(history: str, now: float, missing: t.Sequence[str] = (), grace: float = 0.0) -> dict:
@@ -17,4 +17,4 @@ def helm_release_repair(history: str, now: float, missing: t.Sequence[str] = (),
 
 class FilterModule:
     def filters(self) -> dict:
-        return {"helm_release_repair": helm_release_repair, "missing_objects": missing_objects}
+        return {"helm_release_repair": helm_release_repair, "helm_version_problem": version_problem, "missing_objects": missing_objects}

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import pathlib
 import re
-import subprocess
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHART = ROOT / "roles" / "rehearsal" / "files" / "charts" / "nvidia-device-plugin"
 GPU = "nvidia.com/gpu"
 
 
@@ -32,44 +30,12 @@ def readme_inventory(made, tmp_path_factory):
     return path
 
 
-class Play:
-    """Runs playbooks of this checkout against one cluster, with the stand-in of the chart."""
-
-    def __init__(self, made, directory):
-        self._directory = directory
-        chart = CHART / "Chart.yaml"
-        version = re.search(r"^version: (.*)$", chart.read_text(encoding="utf-8"), re.MULTILINE).group(1)
-        values = {"gpu_helm_binary": made.helm, "device_plugin_chart": CHART, "device_plugin_chart_repository": "", "device_plugin_chart_version": version}
-        self._extra = [word for name, value in values.items() for word in ("-e", "%s=%s" % (name, value))]
-
-    def __call__(self, name, inventory, *more):
-        """Return the exit status, what was printed, and how many tasks changed something."""
-        command = ["ansible-playbook", "-i", str(inventory), str(ROOT / "playbooks" / name), *self._extra, *more]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=self._directory)
-        changed = sum(int(number) for number in re.findall(r"changed=(\d+)", done.stdout))
-        return done.returncode, done.stdout, changed
-
-
 @pytest.fixture(scope="module")
-def play(made, tmp_path_factory):
-    return Play(made, tmp_path_factory.mktemp("here"))
+def play(made, player):
+    return player(made)
 
 
-def seen(client):
-    """Return all that site.yml could change, by uid or name."""
-    found = {}
-    for path in ("/api/v1/namespaces", "/api/v1/configmaps", "/api/v1/secrets", "/apis/apps/v1/daemonsets"):
-        for item in client.request("GET", path)["items"]:
-            # What the control plane itself writes into each namespace comes when it comes.
-            if item["metadata"]["name"] in ("kube-root-ca.crt", "extension-apiserver-authentication"):
-                continue
-            found[item["metadata"]["uid"]] = item["metadata"]["name"], item["metadata"].get("generation"), item.get("data")
-    for node in client.request("GET", "/api/v1/nodes")["items"]:
-        found[node["metadata"]["name"]] = node["metadata"]["labels"], node["metadata"]["annotations"], node["status"]["capacity"]
-    return found
-
-
-def test_a_site_without_sharing_serves_whole_gpus(made, play, readme_inventory):
+def test_a_site_without_sharing_serves_whole_gpus(made, play, readme_inventory, seen):
     client = made.client()
     before = seen(client)
     status, output, _unused = play("site.yml", readme_inventory, "--check", "--diff")
@@ -93,7 +59,7 @@ def test_the_inventory_of_an_existing_cluster_runs_as_written(made, play):
     assert "vectoradd: 2 pods of nvidia.com/gpu passed on 2 nodes" in output
 
 
-def test_uninstall_wants_the_cluster_named_and_leaves_nothing(made, play, readme_inventory):
+def test_uninstall_wants_the_cluster_named_and_leaves_nothing(made, play, readme_inventory, seen):
     client = made.client()
     before = seen(client)
     status, output, _unused = play("uninstall.yml", readme_inventory)

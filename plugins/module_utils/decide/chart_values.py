@@ -142,7 +142,7 @@ def _fix(here: Path, reference: t.Any, known: _Chart, refused: bool) -> str:
     far = _nearest(key, {path[-1] for path in known.paths})
     if far:
         return "perhaps %s is meant" % _some([".".join(path) for path in known.paths if path[-1] == far])
-    listed = ", ".join(sorted(siblings)[:12])
+    listed = ", ".join(sorted(set(siblings))[:12])
     return "remove it, or use a key that the chart has there (%s)" % listed if refused else "make sure that the chart's templates read it"
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to the collection: may change in any release.
-"""What a Helm release needs before it can be upgraded: nothing, time, or a repair. No I/O, no clock."""
+"""What a Helm release needs before it can be upgraded: the right helm, and nothing, time, or a repair. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 # A revision with one of these was installed as a whole once.
 SUCCEEDED = ("deployed", "superseded")
 SOUND = ("deployed", "uninstalled")
+
+# Charts by oci:// came with 3.8; kubernetes.core drives helm 3.
+OLDEST_HELM, TOO_NEW_HELM = (3, 8), (4, 0)
 
 
 class Repair(t.NamedTuple):
@@ -54,6 +57,17 @@ def repair(history: t.Sequence[dict], missing: t.Sequence[str], now: float, grac
         return Repair("uninstall", status, number, what + ("" if good else ", and no revision was ever installed as a whole"))
     deployed = [int(revision["revision"]) for revision in ordered if revision["status"] == "deployed"]
     return Repair("rollback", status, max(deployed or good), what)
+
+
+def version_problem(shown: str) -> str:
+    """Return why a helm cannot be used, empty for one that can.
+
+    :param shown: what C(helm version --short) printed; empty when it could not be run.
+    """
+    found = re.search(r"(\d+)\.(\d+)", shown)
+    if found and OLDEST_HELM <= (int(found.group(1)), int(found.group(2))) < TOO_NEW_HELM:
+        return ""
+    return "found %s, and helm 3.8 or newer is needed, but not 4" % (" ".join(shown.split())[:100] or "no helm")
 
 
 def missing_objects(outcome: t.Any) -> t.List[str]:
