@@ -19,6 +19,8 @@ python:
 .PHONY: demo
 demo: binaries ## A fleet of simulated GPU nodes, shared, proved and reported
 	$(RUN) ansible-playbook -i inventories/demo playbooks/rehearse.yml
+	@$(TESTBED) up --name demo
+	@echo "make demo-down ends it"
 
 .PHONY: demo-down
 demo-down: python ## End the demo's cluster

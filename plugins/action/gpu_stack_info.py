@@ -24,15 +24,11 @@ class ActionModule(ActionBase):
         args = self._task.args
         if not boolean(args.get("wait", False), strict=False):
             return self._execute_module(module_args=args, task_vars=task_vars)
-        whole = float(args.get("wait_timeout", DEFAULT_TIMEOUT))
-        deadline = time.monotonic() + whole
+        deadline = time.monotonic() + float(args.get("wait_timeout", DEFAULT_TIMEOUT))
         while True:
             left = deadline - time.monotonic()
             result = self._execute_module(module_args=dict(args, wait_timeout=max(0.0, min(SLICE, left))), task_vars=task_vars)
-            if not result.get("failed") or "problems" not in result:
-                return result
-            if left <= SLICE:
-                result["msg"] = result["msg"].replace("after %d seconds" % max(0.0, min(SLICE, left)), "after %d seconds" % whole)
+            if not result.get("failed") or not result.get("problems") or result.get("shut_out") or left <= SLICE:
                 return result
             # stderr keeps the output of JSON callbacks parseable.
             Display().display("gpu_stack_info: waiting: %s" % result["problems"][0], stderr=True)

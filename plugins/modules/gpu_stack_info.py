@@ -33,7 +33,9 @@ options:
     type: int
     default: 1
   wait:
-    description: Whether to wait until the DaemonSets of the release are complete, and to fail when they are not in time.
+    description:
+      - Whether to wait until the DaemonSets of the release are complete and its GPU feature discovery has counted the GPUs of every node that is
+        Ready, and to fail when they are not in time.
     type: bool
     default: false
   wait_timeout:
@@ -68,6 +70,11 @@ problems:
   type: list
   elements: str
   sample: ["nvidia-device-plugin/nvidia-device-plugin: 2 of 3 pods ready, 3 up to date (nvidia-device-plugin-x7k2p on t4-1: CrashLoopBackOff)"]
+shut_out:
+  description: GPU nodes that will never be served, because of a taint, with a fix each. They end the wait at once.
+  returned: always
+  type: list
+  elements: str
 conflicts:
   description: What else serves the GPUs, with a fix each.
   returned: always
@@ -119,6 +126,7 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors im
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.module import run
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import daemon_sets as decide
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import daemon_sets as observe
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import nodes as observe_nodes
 
 SHOWN = ("namespace", "name", "release", "operator", "tools", "desired", "updated", "ready")
 
@@ -142,9 +150,14 @@ def look(connection, params):
     if problems:
         pods = observe.read_unready_pods(connection, params["namespace"])
         problems = decide.rollout_problems(ours, pods, params["minimum_nodes"])
+    nodes = [] if problems else observe_nodes.read_nodes(connection)
+    late = decide.uncounted(ours, nodes)
+    if late:
+        problems = ["GPU feature discovery has not counted the GPUs of %d nodes yet: %s" % (len(late), ", ".join(late[:10]))]
     return {
         "complete": not problems,
         "problems": problems,
+        "shut_out": decide.shut_out(ours, nodes),
         "conflicts": decide.conflicts(found, params["namespace"], params["release"]),
         "misdirected": decide.misdirected(ours),
         "daemon_sets": [{key: one[key] for key in SHOWN} for one in found],
@@ -156,10 +169,16 @@ def read(module):
     connection = connect(params)
     timeout = params["wait_timeout"] if params["wait"] else 0.0
     met, result = wait_for(
-        lambda: look(connection, params), lambda seen: seen["complete"] or not params["wait"], timeout=timeout, sleep=params["wait_sleep"]
+        lambda: look(connection, params),
+        lambda seen: seen["complete"] or bool(seen["shut_out"]) or not params["wait"],
+        timeout=timeout,
+        sleep=params["wait_sleep"],
     )
+    if params["wait"] and result["shut_out"]:
+        lines = ["GPU nodes are shut out from release %s:" % params["release"]] + ["- " + text for text in result["shut_out"]]
+        raise GpuOpsError("\n".join(lines), **result)
     if not met:
-        lines = ["The DaemonSets of release %s are not complete after %d seconds:" % (params["release"], timeout)]
+        lines = ["Release %s is not complete, and wait_timeout is over:" % params["release"]]
         lines += ["- " + problem for problem in result["problems"]]
         lines.append("Mend what is said there and run again: nothing has to be undone.")
         raise GpuOpsError("\n".join(lines), **result)

@@ -119,7 +119,9 @@ def test_check_mode_predicts_what_the_run_then_does(task, empty):
     assert versions(empty) == before
     done = task("gpu_sharing", "--diff", **options)
     assert predicted["changed"] and (predicted["actions"], predicted["diff"]) == (done["actions"], done["diff"])
-    config_map, labels = predicted["diff"]
+    config_map, labels, shares = predicted["diff"]
+    assert shares["before"].splitlines() == ["t4-%d: 2 nvidia.com/gpu" % number for number in (1, 2, 3)]
+    assert shares["after"].splitlines() == ["t4-%d: 12 nvidia.com/gpu" % number for number in (1, 2, 3)]
     assert "replicas: 4" in config_map["before"] and "replicas: 6" in config_map["after"]
     assert labels["after"].splitlines() == ["t4-%d: by-four" % number for number in (1, 2, 3)]
 
@@ -284,3 +286,10 @@ def test_state_ready_waits_and_writes_nothing(task, empty):
     assert versions(empty) == before
     looked = task("gpu_sharing", "--check", state="ready", **options)
     assert not looked.get("failed") and [node["ready"] for node in looked["nodes"]] == [False] * 3
+
+
+def test_what_is_doubtful_in_the_options_is_warned_of(task):
+    found = task("gpu_sharing", "--check", configs=[by(replicas=49), by("spare", 2)], default="by-four", wait=False)
+    assert not found.get("failed")
+    told = json.dumps(found["warnings"])
+    assert "replicas: 49" in told and "'spare': no node uses this configuration" in told, told

@@ -32,10 +32,12 @@ def asked_for(params: Params) -> sharing.Desired:
 
     Raises: GpuOpsError with everything that is wrong with them.
     """
-    refuse(sharing_config.problems(params["configs"], params["default"], params["node_configs"]), WHAT)
-    desired = sharing.desire(params["configs"], params["default"], params["node_configs"])
+    options = params["configs"], params["default"], params["node_configs"]
+    problems = sharing_config.problems(*options)
+    refuse(problems, WHAT)
+    desired = sharing.desire(*options)
     refuse(sharing_config.size_problems(desired.data), WHAT)
-    return desired
+    return desired._replace(problems=problems)
 
 
 def present(connection: Connection, desired: sharing.Desired, params: Params, check_mode: bool) -> dict:

@@ -10,7 +10,13 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import is_gpu_node, physical_gpus
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.taints import keeping_out, shown
+
 DEVICE_PLUGIN = "nvidia-device-plugin"
+GFD = "gpu-feature-discovery"
+# The DaemonSet controller has its pods tolerate what it and the kubelet put on a node in trouble.
+OF_NODES_IN_TROUBLE = "node.kubernetes.io/"
 NFD_WORKER = "nfd-worker"
 
 
@@ -54,6 +60,27 @@ def rollout_problems(daemon_sets: t.Sequence[dict], pods: t.Sequence[dict] = (),
     if not any(DEVICE_PLUGIN in one["tools"] for one in daemon_sets):
         found.append("no DaemonSet runs the device plugin")
     return found
+
+
+def uncounted(daemon_sets: t.Sequence[dict], nodes: t.Sequence[dict]) -> t.List[str]:
+    """Return the GPU nodes whose GPUs the release's GPU feature discovery has not counted yet."""
+    if not any(GFD in one["tools"] for one in daemon_sets):
+        return []
+    return sorted(node["name"] for node in nodes if is_gpu_node(node) and node["ready"] and physical_gpus(node) is None)
+
+
+def shut_out(daemon_sets: t.Sequence[dict], nodes: t.Sequence[dict], most: int = 10) -> t.List[str]:
+    """Return why GPU nodes will never be served: a taint that the release's pods do not tolerate, although discovery labelled the node."""
+    late = set(uncounted(daemon_sets, nodes))
+    found = []
+    for one in daemon_sets:
+        for node in nodes if GFD in one["tools"] else ():
+            taints = [taint for taint in node["taints"] if not taint["key"].startswith(OF_NODES_IN_TROUBLE)]
+            taint = keeping_out(taints, one["tolerations"]) if node["name"] in late else None
+            if taint:
+                fix = "add {key: %s, operator: Exists, effect: %s} to device_plugin_tolerations" % (taint["key"], taint["effect"])
+                found.append("node %s: its taint %s is not tolerated by DaemonSet %s; fix: %s" % (node["name"], shown(taint), _name(one), fix))
+    return found[:most] + (["and %d more nodes" % (len(found) - most)] if len(found) > most else [])
 
 
 def _why_nowhere(daemon_sets: t.Sequence[dict]) -> str:

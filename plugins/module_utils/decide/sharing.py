@@ -37,6 +37,7 @@ class Desired(t.NamedTuple):
     node_configs: t.List[dict]
     documents: t.Dict[str, dict]
     data: t.Dict[str, str]
+    problems: t.List[Problem] = []
 
 
 def desire(configs: t.List[dict], default: t.Optional[str], node_configs: t.List[dict]) -> Desired:

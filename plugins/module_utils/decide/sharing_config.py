@@ -87,6 +87,11 @@ def problems(configs: t.Sequence[dict], default: t.Optional[str], node_configs: 
         found.append(Problem(prefix + "default", default, "a configuration named %r is there too, and its key means the default" % DEFAULT_KEY, fix))
     for index, entry in enumerate(node_configs):
         found += _assignment_problems(entry, "%snode_configs[%d]" % (prefix, index), seen)
+    used = {entry["config"] for entry in node_configs} | {default or DEFAULT_KEY}
+    for index, config in enumerate(configs):
+        if config["name"] not in used:
+            fix = "name it in %sdefault or in %snode_configs, or remove it" % (prefix, prefix)
+            found.append(Problem("%sconfigs[%d].name" % (prefix, index), config["name"], "no node uses this configuration", fix, "warn"))
     return found + _assigned_twice(configs, node_configs, prefix)
 
 
@@ -154,7 +159,8 @@ def _name_problems(full: str, name: str, path: str) -> t.List[Problem]:
         return [Problem(path, name, "the device plugin serves resources of nvidia.com only", "use %s or another name that starts with %s" % (GPU, PREFIX))]
     if not _RESOURCE.match(full[len(PREFIX) :]):
         rule = "behind %s a lowercase RFC 1123 subdomain is needed (a-z, 0-9, '-', '.')" % PREFIX
-        return [Problem(path, name, rule, "write it as %s" % (PREFIX + full[len(PREFIX) :].lower()))]
+        small = full[len(PREFIX) :].lower()
+        return [Problem(path, name, rule, "write it as %s" % (PREFIX + small if _RESOURCE.match(small) else GPU))]
     if len(full) > 63:
         return [Problem(path, name, "a resource name has at most 63 characters with its prefix", "use the name that the node advertises")]
     return []
@@ -180,18 +186,22 @@ def _assigned_twice(configs: t.Sequence[dict], node_configs: t.Sequence[dict], p
 
 
 def conflicts(configs: t.Sequence[dict], chosen: t.Dict[str, t.Tuple[str, t.Sequence[str]]]) -> t.List[Problem]:
-    """Return a refusal for each node that two assignments give different configurations.
+    """Return a refusal for each two assignments that give a node different configurations.
 
     :param chosen: configuration and node names by the path of each assignment.
     """
     strategies = {config["name"]: config["strategy"] for config in configs}
     owner: t.Dict[str, t.Tuple[str, str]] = {}
-    found = []
+    met: t.Dict[t.Tuple[str, str, str, str], t.List[str]] = {}
     for path, (config, nodes) in chosen.items():
         for node in nodes:
             first_path, first = owner.setdefault(node, (path, config))
             if first != config:
-                rule = "node %s gets %s (%s) from %s and %s (%s) from here, and a node has one" % (
-                    node, first, strategies.get(first, "undefined"), first_path, config, strategies.get(config, "undefined"))  # fmt: skip
-                found.append(Problem(path, config, rule, "let only one of them match the node"))
+                met.setdefault((path, config, first_path, first), []).append(node)
+    found = []
+    for (path, config, first_path, first), nodes in met.items():
+        more = " (and %d more)" % (len(nodes) - 1) if len(nodes) > 1 else ""
+        rule = "node %s%s gets %s (%s) from %s and %s (%s) from here, and a node has one" % (
+            nodes[0], more, first, strategies.get(first, "undefined"), first_path, config, strategies.get(config, "undefined"))  # fmt: skip
+        found.append(Problem(path, config, rule, "let only one of them match the node"))
     return found

@@ -14,13 +14,13 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.sharing i
 
 def present_result(current: Current, plan: Plan, desired: Desired, namespace: str, name: str) -> dict:
     """Return the module's result for state present."""
-    labels = {write.name: write.wanted for write in plan.labels}
+    nodes = node_results(current.nodes, desired, {write.name: write.wanted for write in plan.labels})
     return {
         "changed": plan.changed,
         "actions": actions(plan, namespace, name),
-        "nodes": node_results(current.nodes, desired, labels),
-        "diff": diff(current, plan.data, plan.labels, namespace, name),
-        "warnings": [problem.text() for problem in plan.problems if problem.severity == "warn"],
+        "nodes": nodes,
+        "diff": diff(current, plan.data, plan.labels, namespace, name) + shares_diff(plan, nodes),
+        "warnings": [problem.text() for problem in desired.problems + plan.problems if problem.severity == "warn"],
     }
 
 
@@ -51,8 +51,8 @@ def actions(plan: Plan, namespace: str, name: str) -> t.List[str]:
         done.append("label %s" % _nodes(plan.labels))
     if plan.restart:
         done.append("restart the device plugin on %s" % _few(plan.restart))
-    if plan.pending:
-        done.append("note that the restarts for %s are done" % ", ".join(plan.pending))
+    if plan.pending and not plan.restart:
+        done.append("take the note of due restarts off ConfigMap %s/%s" % (namespace, name))
     return done
 
 
@@ -69,6 +69,19 @@ def diff(current: Current, data: t.Dict[str, str], labels: t.Sequence[NodeWrite]
         after = "".join("%s: %s\n" % (write.name, write.wanted or "") for write in labels)
         shown.append({"before_header": header, "after_header": header, "before": before, "after": after})
     return shown
+
+
+def shares_diff(plan: Plan, nodes: t.Sequence[dict]) -> t.List[dict]:
+    """Return what each node that the plan concerns advertises now, and will."""
+    concerned = set(plan.restart) | {write.name for write in plan.labels}
+    both_ways = [(node["name"], node["allocatable"], node["expected"]) for node in nodes if node["name"] in concerned and node["expected"] is not None]
+    before, after = ("".join("%s: %s\n" % (row[0], _counts(row[side])) for row in both_ways) for side in (1, 2))
+    header = "what nodes advertise"
+    return [{"before_header": header, "after_header": header, "before": before, "after": after}] if before != after else []
+
+
+def _counts(counts: t.Dict[str, int]) -> str:
+    return ", ".join("%d %s" % (count, name) for name, count in sorted(counts.items()) if count) or "nothing"
 
 
 def timeout_message(nodes: t.Sequence[dict], pods: t.Sequence[dict], minimum: int) -> str:

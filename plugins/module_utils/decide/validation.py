@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.workloads import WORKLOADS, Workload
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.inventory import GPU, Counts, is_gpu, is_gpu_node
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.taints import keeping_out, shown
 
 AUTO = "auto"
 CUSTOM = "custom"
@@ -221,21 +222,8 @@ def _closed(node: dict, tolerations: t.Sequence[dict]) -> str:
         return "not ready"
     if not node["schedulable"]:
         return "cordoned"
-    for taint in node["taints"]:
-        if taint["effect"] != "PreferNoSchedule" and not any(tolerates(toleration, taint) for toleration in tolerations):
-            return "taint %s=%s:%s is not tolerated" % (taint["key"], taint.get("value", ""), taint["effect"])
-    return ""
-
-
-def tolerates(toleration: dict, taint: dict) -> bool:
-    """Tell whether a toleration fits a taint, by the scheduler's rules."""
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if toleration.get("key") and toleration["key"] != taint["key"]:
-        return False
-    if toleration.get("operator") == "Exists":
-        return True
-    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
+    taint = keeping_out(node["taints"], tolerations)
+    return "taint %s is not tolerated" % shown(taint) if taint else ""
 
 
 def _tested(allocatable: Counts, want: Want) -> t.List[str]:

@@ -51,6 +51,7 @@ def daemon_set_record(one: dict) -> t.Optional[dict]:
         "operator": operator,
         "tools": tools,
         "commands": commands,
+        "tolerations": one["spec"]["template"]["spec"].get("tolerations") or [],
         "signals": {container["name"]: target for container, target in zip(containers, map(_signal, containers)) if target},
         "seen": status.get("observedGeneration", 0) >= metadata.get("generation", 0),
         "desired": status.get("desiredNumberScheduled", 0),

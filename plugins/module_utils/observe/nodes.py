@@ -45,6 +45,7 @@ def node_record(node: dict) -> dict:
     return {
         "name": metadata["name"],
         "ready": any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()),
+        "taints": (node.get("spec") or {}).get("taints") or [],
         "schedulable": not (node.get("spec") or {}).get("unschedulable", False),
         "labels": {key: value for key, value in labels.items() if key.startswith(KEPT_LABELS)},
         "owned_labels": [key for key in annotations.get(OWNED_LABELS, "").split(",") if key],

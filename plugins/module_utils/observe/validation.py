@@ -97,9 +97,9 @@ def read_nodes(connection: Connection, selector: str) -> t.List[dict]:
 
 
 def full_node_record(node: dict) -> dict:
-    """Return the record of a node with its taints and the number of pods it takes."""
+    """Return the record of a node with the number of pods it takes."""
     room = ((node.get("status") or {}).get("allocatable") or {}).get("pods", "0")
-    return dict(node_record(node), taints=(node.get("spec") or {}).get("taints") or [], room=whole(room))
+    return dict(node_record(node), room=whole(room))
 
 
 def read_checks(connection: Connection, namespace: str, run: str) -> t.Dict[str, dict]:

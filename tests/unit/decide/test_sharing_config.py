@@ -34,7 +34,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("accepted", ACCEPTED.values(), ids=ACCEPTED)
 def test_a_right_configuration_is_accepted(accepted):
-    assert sharing_config.problems([accepted], None, []) == []
+    assert sharing_config.problems([accepted], accepted["name"], []) == []
 
 
 REFUSED = [
@@ -43,6 +43,7 @@ REFUSED = [
     ("a truth value as replicas", config(replicas=True), ["configs[0].resources[0].replicas: True:"]),
     ("49 clients of MPS", config(strategy="mps", replicas=49), ["replicas: 49:", "at most 48", "fix: lower replicas to 48"]),
     ("a foreign resource", config(resource="amd.com/gpu"), ["configs[0].resources[0].name: 'amd.com/gpu':", "nvidia.com"]),
+    ("what no spelling mends", config(resource="nvidia.com/GPU x"), ["'nvidia.com/GPU x'", "fix: write it as nvidia.com/gpu"]),
     ("upper case", config(resource="nvidia.com/GPU"), ["'nvidia.com/GPU'", "fix: write it as nvidia.com/gpu"]),
     ("a name of 64 characters", config(resource="nvidia.com/" + "a" * 53), ["at most 63 characters"]),
     ("no name behind the prefix", config(resource="nvidia.com/"), ["RFC 1123"]),
@@ -69,8 +70,21 @@ def test_a_wrong_configuration_is_refused_with_path_value_rule_and_fix(refused, 
 
 
 def test_time_slicing_beyond_48_only_warns():
-    (problem,) = sharing_config.problems([config(replicas=49)], None, [])
+    (problem,) = sharing_config.problems([config(replicas=49)], "by-four", [])
     assert (problem.severity, problem.value) == ("warn", 49)
+
+
+def test_a_configuration_that_no_node_uses_warns():
+    configs = [config(), config("default"), config("spare"), config("some")]
+    (problem,) = sharing_config.problems(configs[1:], None, [{"config": "some", "nodes": ["a"]}], "gpu_sharing_")
+    assert (problem.severity, problem.path, problem.value) == ("warn", "gpu_sharing_configs[1].name", "spare")
+    assert sharing_config.problems(configs[:1], "by-four", []) == []
+
+
+def test_two_assignments_that_meet_on_many_nodes_are_one_problem():
+    entries = [{"config": "by-four", "nodes": ["a", "b", "c"]}, {"config": "mps", "nodes": ["c", "b"]}]
+    (text,) = refusals([config(), config("mps", strategy="mps")], node_configs=entries)
+    assert "node c (and 1 more) gets by-four (time_slicing) from node_configs[0] and mps (mps) from here" in text
 
 
 def test_a_duplicate_name_is_refused():

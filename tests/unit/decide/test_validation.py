@@ -21,8 +21,8 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.validatio
     option_problems,
     plan_by_node,
     selection_problems,
-    tolerates,
 )
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.taints import tolerates
 
 GPU = "nvidia.com/gpu"
 PRESENT = {"nvidia.com/gpu.present": "true"}
