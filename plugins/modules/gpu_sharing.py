@@ -142,6 +142,10 @@ options:
     description: How many objects are written at the same time.
     type: int
     default: 16
+  prefix:
+    description: What stands before the names of options in messages, so that the user of a role reads the role's variables.
+    type: str
+    default: ""
 seealso:
   - module: gpuops.kubernetes.gpu_nodes_info
   - module: gpuops.kubernetes.gpu_validation
@@ -243,6 +247,7 @@ def argument_spec():
         wait_timeout={"type": "float", "default": 300.0},
         wait_sleep={"type": "float", "default": 2.0},
         concurrency={"type": "int", "default": 16},
+        prefix={"type": "str", "default": ""},
     )
 
 

@@ -288,6 +288,11 @@ def test_state_ready_waits_and_writes_nothing(task, empty):
     assert not looked.get("failed") and [node["ready"] for node in looked["nodes"]] == [False] * 3
 
 
+def test_a_malformed_selector_is_named_as_its_user_calls_it(task):
+    found = task("gpu_sharing", "--check", configs=[by()], node_configs=[{"config": "by-four", "selector": "a=("}], prefix="gpu_sharing_", wait=False)
+    assert found["failed"] and "- gpu_sharing_node_configs[0].selector: 'a=(': not a label selector" in found["msg"], found["msg"]
+
+
 def test_what_is_doubtful_in_the_options_is_warned_of(task):
     found = task("gpu_sharing", "--check", configs=[by(replicas=49), by("spare", 2)], default="by-four", wait=False)
     assert not found.get("failed")

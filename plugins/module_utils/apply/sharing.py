@@ -33,10 +33,10 @@ def asked_for(params: Params) -> sharing.Desired:
     Raises: GpuOpsError with everything that is wrong with them.
     """
     options = params["configs"], params["default"], params["node_configs"]
-    problems = sharing_config.problems(*options)
+    problems = sharing_config.problems(*options, prefix=params["prefix"])
     refuse(problems, WHAT)
     desired = sharing.desire(*options)
-    refuse(sharing_config.size_problems(desired.data), WHAT)
+    refuse(sharing_config.size_problems(desired.data, params["prefix"]), WHAT)
     return desired._replace(problems=problems)
 
 
@@ -80,8 +80,8 @@ def plan_for(connection: Connection, desired: sharing.Desired, params: Params) -
 
     Raises: GpuOpsError when the cluster, its running pods or the user's rights speak against it.
     """
-    current = observe.read_current(connection, params["namespace"], params["config_map"], params["node_configs"])
-    plan = sharing.make_plan(current, desired)
+    current = observe.read_current(connection, params["namespace"], params["config_map"], params["node_configs"], params["prefix"])
+    plan = sharing.make_plan(current, desired, params["prefix"])
     problems = list(plan.problems)
     if not params["allow_shrink"] and sharing.shrinking(current, desired, plan):
         held = held_by(observe_nodes.read_gpu_pods(connection), "node")
@@ -152,5 +152,5 @@ def mounted(connection: Connection, removal: sharing.Removal, params: Params) ->
         return []
     mounting = observe.read_mounting_daemon_sets(connection, params["namespace"], params["config_map"])
     rule = "mounted by DaemonSet %s, whose new pods could not start without it" % ", ".join(mounting)
-    fix = "uninstall the device plugin first, or set allow_mounted where it goes at the same time"
-    return [Problem("config_map", params["config_map"], rule, fix)] if mounting else []
+    fix = "uninstall the device plugin first, or set %sallow_mounted where it goes at the same time" % params["prefix"]
+    return [Problem(params["prefix"] + "config_map", params["config_map"], rule, fix)] if mounting else []

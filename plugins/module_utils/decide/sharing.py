@@ -96,8 +96,11 @@ def wanted_labels(current: Current, desired: Desired) -> t.Dict[str, str]:
     return wanted
 
 
-def make_plan(current: Current, desired: Desired) -> Plan:
-    """Compare what is there with what is wanted; one plan serves the run, check mode and the diff."""
+def make_plan(current: Current, desired: Desired, prefix: str = "") -> Plan:
+    """Compare what is there with what is wanted; one plan serves the run, check mode and the diff.
+
+    :param prefix: what stands before the options in problems, so that a role's user reads the role's variables.
+    """
     wanted = wanted_labels(current, desired)
     labels = [write for write in (_node_write(node, wanted.get(node["name"])) for node in current.nodes) if write]
     existing = current.config_map
@@ -108,7 +111,7 @@ def make_plan(current: Current, desired: Desired) -> Plan:
     used = used_configs(current, labels)
     pending = _pending(current, desired, used)
     restart = [name for name in sorted(used) if used[name] in pending]
-    problems = cluster_problems(current, desired, wanted, used, data)
+    problems = cluster_problems(current, desired, used, data, prefix)
     return Plan(not current.namespace_exists, write_config_map, data, sorted(pending), labels, restart, problems)
 
 
@@ -143,12 +146,12 @@ def _node_write(node: dict, wanted: t.Optional[str]) -> t.Optional[NodeWrite]:
     return None
 
 
-def cluster_problems(current: Current, desired: Desired, wanted: t.Dict[str, str], used: t.Dict[str, str], data: t.Dict[str, str]) -> t.List[Problem]:
+def cluster_problems(current: Current, desired: Desired, used: t.Dict[str, str], data: t.Dict[str, str], prefix: str) -> t.List[Problem]:
     """Return what speaks against the options on this cluster."""
     found: t.List[Problem] = []
     by_name = {node["name"]: node for node in current.nodes}
     for index, entry in enumerate(desired.node_configs):
-        path = "node_configs[%d]" % index
+        path = "%snode_configs[%d]" % (prefix, index)
         if entry.get("selector") and not current.selected[index]:
             rule = "the selector matches none of the %d nodes" % len(by_name)
             found.append(Problem(path + ".selector", entry["selector"], rule, "correct it, or label the nodes first"))
@@ -161,24 +164,24 @@ def cluster_problems(current: Current, desired: Desired, wanted: t.Dict[str, str
         if plain and used:
             rule = "no GPU is known on %s, where the label does nothing until one is" % _some(plain)
             found.append(Problem(path, entry["config"], rule, "let it match GPU nodes only", "warn"))
-    chosen = {"node_configs[%d]" % i: (entry["config"], current.selected[i]) for i, entry in enumerate(desired.node_configs)}
+    chosen = {"%snode_configs[%d]" % (prefix, i): (entry["config"], current.selected[i]) for i, entry in enumerate(desired.node_configs)}
     found += sharing_config.conflicts(desired.configs, chosen)
     for name in sorted(used):
         if used[name] not in data:
             rule = "its label %s names a key that the ConfigMap does not have, so that its device plugin crash-loops" % CONFIG
             fix = "define a configuration of that name, or remove the label (kubectl label node %s %s-)" % (name, CONFIG)
             found.append(Problem("node %s" % name, used[name], rule, fix))
-    return found + _fit_problems(by_name, desired, used)
+    return found + _fit_problems(by_name, desired, used, prefix)
 
 
-def _fit_problems(by_name: t.Dict[str, dict], desired: Desired, used: t.Dict[str, str]) -> t.List[Problem]:
+def _fit_problems(by_name: t.Dict[str, dict], desired: Desired, used: t.Dict[str, str], prefix: str) -> t.List[Problem]:
     """Compare each configuration with the GPUs of the nodes that use it."""
     found = []
     for index, config in enumerate(desired.configs):
         keys = [key for key, document in desired.documents.items() if document == desired.documents[config["name"]]]
         nodes = [by_name[name] for name in sorted(used) if used[name] in keys]
         for position, resource in enumerate(config.get("resources") or []):
-            path = "configs[%d].resources[%d]" % (index, position)
+            path = "%sconfigs[%d].resources[%d]" % (prefix, index, position)
             weak = [node["name"] for node in nodes if config["strategy"] == "mps" and mps_clients(node) < resource["replicas"] <= sharing_config.MPS_CLIENTS]
             if weak:
                 rule = "MPS serves at most %d clients before compute capability 7.5: %s" % (sharing_config.MPS_CLIENTS_BEFORE_7_5, _some(weak))

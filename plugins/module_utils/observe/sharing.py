@@ -34,20 +34,22 @@ def found(connection: Connection, path: str) -> t.Optional[dict]:
         raise
 
 
-def read_current(connection: Connection, namespace: str, name: str, node_configs: t.Sequence[dict]) -> Current:
+def read_current(connection: Connection, namespace: str, name: str, node_configs: t.Sequence[dict], prefix: str = "") -> Current:
     """Read all that a plan needs, side by side."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
         nodes = pool.submit(read_nodes, connection)
         home = pool.submit(found, connection, "/api/v1/namespaces/%s" % namespace)
         config_map = pool.submit(found, connection, config_map_path(namespace, name))
-        selected = {index: selected_nodes(connection, entry, index) for index, entry in enumerate(node_configs)}
+        selected = {index: selected_nodes(connection, entry, "%snode_configs[%d].selector" % (prefix, index)) for index, entry in enumerate(node_configs)}
         there, record = home.result() is not None, config_map_record(config_map.result())
         mounted = there and record is None and bool(read_plugin_pods(connection, namespace, name))
         return Current(there, record, nodes.result(), selected, mounted)
 
 
-def selected_nodes(connection: Connection, entry: dict, index: int) -> t.List[str]:
+def selected_nodes(connection: Connection, entry: dict, path: str) -> t.List[str]:
     """Return the names of the nodes that an assignment means.
+
+    :param path: how its user calls the selector.
 
     Raises: GpuOpsError when the server cannot read the selector.
     """
@@ -58,7 +60,7 @@ def selected_nodes(connection: Connection, entry: dict, index: int) -> t.List[st
     except ApiError as error:
         if error.status != 400:
             raise
-        path, fix = "node_configs[%d].selector" % index, "write it as kubectl get nodes -l takes it, such as pool=training"
+        fix = "write it as kubectl get nodes -l takes it, such as pool=training"
         refuse([Problem(path, entry["selector"], "not a label selector: %s" % error.message, fix)], "The sharing plan is")
         raise
 

@@ -159,6 +159,15 @@ def test_a_selector_that_matches_nothing_is_refused():
     assert refusals(made)[0].startswith("node_configs[0].selector: 'pool=x': the selector matches none of the 1 nodes")
 
 
+def test_a_role_has_its_own_variables_named():
+    entries = [{"config": "shared", "selector": "x=1"}, {"config": "mps", "selector": "y=1"}, {"config": "shared", "nodes": ["zz"]}]
+    configs = [by(4), by(20, name="mps", strategy="mps"), by(2, name="spare", resource="nvidia.com/mig-1g.5gb")]
+    current = sharing.Current(True, None, [node("a"), node("b", compute=(7, 0))], {0: ["a"], 1: ["a", "b"], 2: ["zz"]})
+    made = sharing.make_plan(current, sharing.desire(configs, "spare", entries), "gpu_sharing_")
+    paths = {problem.path for problem in made.problems}
+    assert paths == {"gpu_sharing_node_configs[2].nodes", "gpu_sharing_node_configs[1]", "gpu_sharing_configs[1].resources[0].replicas"}
+
+
 def test_an_unknown_node_name_is_refused():
     _unused, _unused, made = plan([node()], [by(4)], node_configs=[{"config": "shared", "nodes": ["zz"]}])
     assert "the cluster has no such node: zz" in refusals(made)[0]
