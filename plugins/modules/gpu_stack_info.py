@@ -151,9 +151,7 @@ def look(connection, params):
         pods = observe.read_unready_pods(connection, params["namespace"])
         problems = decide.rollout_problems(ours, pods, params["minimum_nodes"])
     nodes = [] if problems else observe_nodes.read_nodes(connection)
-    late = decide.uncounted(ours, nodes)
-    if late:
-        problems = ["GPU feature discovery has not counted the GPUs of %d nodes yet: %s" % (len(late), ", ".join(late[:10]))]
+    problems += decide.uncounted_problems(ours, nodes)
     return {
         "complete": not problems,
         "problems": problems,

@@ -69,6 +69,12 @@ def uncounted(daemon_sets: t.Sequence[dict], nodes: t.Sequence[dict]) -> t.List[
     return sorted(node["name"] for node in nodes if is_gpu_node(node) and node["ready"] and physical_gpus(node) is None)
 
 
+def uncounted_problems(daemon_sets: t.Sequence[dict], nodes: t.Sequence[dict], most: int = 10) -> t.List[str]:
+    late = uncounted(daemon_sets, nodes)
+    more = " and %d more" % (len(late) - most) if len(late) > most else ""
+    return ["GPU feature discovery has not counted the GPUs of %s%s yet" % (", ".join(late[:most]), more)] if late else []
+
+
 def shut_out(daemon_sets: t.Sequence[dict], nodes: t.Sequence[dict], most: int = 10) -> t.List[str]:
     """Return why GPU nodes will never be served: a taint that the release's pods do not tolerate, although discovery labelled the node."""
     late = set(uncounted(daemon_sets, nodes))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.daemon_sets import shut_out, uncounted
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.daemon_sets import shut_out, uncounted, uncounted_problems
 
 DEDICATED = {"key": "dedicated", "value": "ada", "effect": "NoSchedule"}
 GPU = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
@@ -46,6 +46,13 @@ def test_a_node_is_shut_out_by_a_taint_that_its_pods_do_not_tolerate(taints, tol
 
 def test_a_node_that_is_served_is_not_shut_out_whatever_its_taints():
     assert shut_out([daemon_set()], [node("a", [DEDICATED], **{"nvidia.com/gpu.count": "2"})]) == []
+
+
+def test_late_nodes_are_a_problem_that_names_them():
+    assert uncounted_problems([daemon_set()], [node("a"), node("b")]) == ["GPU feature discovery has not counted the GPUs of a, b yet"]
+    (text,) = uncounted_problems([daemon_set()], [node("n%02d" % number) for number in range(12)])
+    assert text.endswith("n09 and 2 more yet")
+    assert uncounted_problems([daemon_set()], []) == []
 
 
 def test_many_nodes_are_not_all_named():
