@@ -298,3 +298,24 @@ def test_what_is_doubtful_in_the_options_is_warned_of(task):
     assert not found.get("failed")
     told = json.dumps(found["warnings"])
     assert "replicas: 49" in told and "'spare': no node uses this configuration" in told, told
+
+
+def test_a_mounted_config_map_is_removed_only_where_that_is_asked_for(task, empty):
+    task("gpu_sharing", configs=[by()], wait=False)
+    sets = "/apis/apps/v1/namespaces/nvidia-device-plugin/daemonsets"
+    volume = {"name": "available-configs", "configMap": {"name": "gpu-sharing"}}
+    pod = {"nodeSelector": {"nobody": "here"}, "containers": [{"name": "c", "image": "plugin"}], "volumes": [volume]}
+    template = {"metadata": {"labels": {"app": "plugin"}}, "spec": pod}
+    empty.request("POST", sets, {"metadata": {"name": "plugin"}, "spec": {"selector": {"matchLabels": {"app": "plugin"}}, "template": template}})
+    try:
+        for flags in ((), ("--check",)):
+            refused = task("gpu_sharing", *flags, state="absent", prefix="gpu_sharing_")
+            assert refused["failed"] and not refused["changed"] and exists(empty)
+            assert "- gpu_sharing_config_map: 'gpu-sharing': mounted by DaemonSet plugin" in refused["msg"], refused["msg"]
+            assert "set gpu_sharing_allow_mounted" in refused["msg"]
+        predicted = task("gpu_sharing", "--check", state="absent", allow_mounted=True)
+        assert predicted["changed"] and exists(empty)
+        removed = task("gpu_sharing", state="absent", allow_mounted=True)
+        assert removed["actions"] == predicted["actions"] and not exists(empty)
+    finally:
+        empty.request("DELETE", sets + "/plugin")
