@@ -22,7 +22,8 @@ TAINT = {"key": "dedicated", "value": "ada", "effect": "NoSchedule"}
 @pytest.fixture(scope="module")
 def made(testbed):
     # Without an nfd-master nobody writes the count of the GPUs unless a test does.
-    made = testbed([{"name": "open", "model": "T4", "gpus": 2, "labels": {"gpu": "yes"}}, {"name": "closed", "model": "T4", "gpus": 2, "labels": {"gpu": "yes"}, "taints": [TAINT]}])
+    gpus = {"model": "T4", "gpus": 2, "labels": {"gpu": "yes"}}
+    made = testbed([dict(gpus, name="open"), dict(gpus, name="closed", taints=[TAINT])])
     client = made.client()
     for name in ("open", "closed"):
         patch(client, NODE + name, {"metadata": {"labels": {"nvidia.com/gpu.present": "true"}}})
