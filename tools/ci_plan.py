@@ -35,6 +35,7 @@ class Entry:
     covers: t.Tuple[str, ...]
     heavy: bool = False
     path: str = ""
+    hosts: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +112,8 @@ def may_start(elapsed: float, cost: float) -> str:
 def read_plan(path: Path) -> Plan:
     """Read tests/plan.yml."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    entries = [Entry(row["name"], kind, row["cost_seconds"], tuple(row["covers"]), row["heavy"], row.get("path", ""))
+    entries = [Entry(row["name"], kind, row["cost_seconds"], tuple(row["covers"]), row["heavy"], row.get("path", ""),
+                     row.get("hosts", False))
                for kind, rows in (("molecule", document["scenarios"]), ("pytest", document["suites"])) for row in rows]
     return Plan(tuple(document["everything"]), tuple(entries))
 

@@ -23,6 +23,8 @@ import bootstrap  # noqa: E402  pylint: disable=wrong-import-position
 import ci_plan  # noqa: E402  pylint: disable=wrong-import-position
 import sanity  # noqa: E402  pylint: disable=wrong-import-position
 
+# What tests.hosts ends with where this machine cannot have test hosts.
+IMPOSSIBLE = 77
 TESTBED = "ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed"
 # How long a step that was asked to end may take to end its clusters.
 GRACE_SECONDS = 90
@@ -37,6 +39,7 @@ class Step:
     command: t.Tuple[str, ...] = ()
     report: t.Optional[Path] = None
     needs_binaries: bool = False
+    needs_hosts: bool = False
     chosen_cost: t.Optional[float] = None
     not_run: str = ""
 
@@ -60,7 +63,7 @@ def pytest_step(name: str, needs_binaries: bool, path: str = "", chosen_cost: t.
     report = bootstrap.build_directory() / "reports" / f"{name}.xml"
     command = (sys.executable, "-m", "pytest", path, f"--junitxml={report}")
     missing = "" if (bootstrap.ROOT / path).is_dir() else f"{path} is not there"
-    return Step(name, name, command, report, needs_binaries, chosen_cost, missing)
+    return Step(name, name, command, report, needs_binaries, False, chosen_cost, missing)
 
 
 def chosen_steps(choices: t.Iterable[ci_plan.Choice]) -> t.Iterator[Step]:
@@ -69,9 +72,10 @@ def chosen_steps(choices: t.Iterable[ci_plan.Choice]) -> t.Iterator[Step]:
         entry = choice.entry
         if entry.kind == "molecule":
             command = ("molecule", "--base-config", ".config/molecule/config.yml", "test", "--scenario-name", entry.name)
-            step = Step("molecule", f"molecule {entry.name}", command, None, True, entry.cost_seconds)
+            step = Step("molecule", f"molecule {entry.name}", command, None, True, False, entry.cost_seconds)
         else:
             step = pytest_step(entry.name, True, entry.path, entry.cost_seconds)
+        step = dataclasses.replace(step, needs_hosts=entry.hosts)
         if not choice.run:
             step = dataclasses.replace(step, not_run=choice.reason)
         yield step
@@ -87,6 +91,7 @@ def all_steps(choices: t.Iterable[ci_plan.Choice]) -> t.List[Step]:
         steps.append(Step("sanity", step.name, (sys.executable, "tools/sanity.py", step.name), not_run=step.missing()))
     steps.append(pytest_step("unit", False))
     steps.append(Step("binaries", "binaries", (sys.executable, "-m", TESTBED, "binaries")))
+    steps.append(Step("hosts", "hosts", (sys.executable, "-m", "tests.hosts", "prepare")))
     steps += [pytest_step(layer, True) for layer in ("contract", "integration")]
     return steps + list(chosen_steps(choices))
 
@@ -96,6 +101,8 @@ def select(steps: t.Iterable[Step], only: str, scenario: str) -> t.List[Step]:
     wanted = [step for step in steps if step.layer == only and scenario in ("", step.name.rpartition(" ")[2])]
     if any(step.needs_binaries for step in wanted):
         wanted = [step for step in steps if step.layer == "binaries"] + wanted
+    if any(step.needs_hosts for step in wanted):
+        wanted = [step for step in steps if step.layer == "hosts"] + wanted
     return wanted
 
 
@@ -138,12 +145,14 @@ def read_report(result: Result) -> None:
     result.detail = "; ".join(filter(None, [result.detail, ", ".join(f"{number} {kind}" for kind, number in counts.items())]))
 
 
-def run(step: Step, started: float, limited: bool, binaries_failed: bool) -> Result:
+def run(step: Step, started: float, limited: bool, missing: t.Collection[str]) -> Result:
     """Run one step, unless something speaks against it."""
     elapsed = time.monotonic() - started
     reason = step.not_run
-    if not reason and step.needs_binaries and binaries_failed:
+    if not reason and step.needs_binaries and "binaries" in missing:
         reason = "the binaries of the rehearsal cluster could not be had"
+    if not reason and step.needs_hosts and "hosts" in missing:
+        reason = "this machine cannot have test hosts; the step hosts says why"
     if not reason and limited and step.chosen_cost is not None:
         reason = ci_plan.may_start(elapsed, step.chosen_cost)
     if reason:
@@ -156,6 +165,8 @@ def run(step: Step, started: float, limited: bool, binaries_failed: bool) -> Res
     status, note = execute(step.command, max(60.0, ci_plan.END_SECONDS - elapsed) if limited else None)
     result = Result(step, "failed" if status else "passed", time.monotonic() - before, note)
     read_report(result)
+    if step.layer == "hosts" and status == IMPOSSIBLE:
+        return Result(step, "NOT RUN", result.seconds, "this machine cannot have test hosts; its last line above says why")
     if not result.passed and not result.failed:
         result.passed, result.failed = int(not status), int(bool(status))
     elif status and not result.failed:
@@ -201,8 +212,8 @@ def main(arguments: t.Sequence[str]) -> int:
             results.append(Result(step, "NOT RUN", detail="interrupted"))
             continue
         try:
-            binaries_failed = any(result.step.layer == "binaries" and result.state == "failed" for result in results)
-            results.append(run(step, started, not everything, binaries_failed))
+            missing = {result.step.layer for result in results if result.state != "passed" and result.step.layer in ("binaries", "hosts")}
+            results.append(run(step, started, not everything, missing))
         except KeyboardInterrupt:
             interrupted = True
             results.append(Result(step, "failed", detail="interrupted", failed=1))

@@ -22,8 +22,8 @@ def step(code, **more):
     return run_tests.Step("unit", "unit", (sys.executable, "-c", code), **more)
 
 
-def run(one, started=None, limited=False, binaries_failed=False):
-    return run_tests.run(one, time.monotonic() if started is None else started, limited, binaries_failed)
+def run(one, started=None, limited=False, missing=()):
+    return run_tests.run(one, time.monotonic() if started is None else started, limited, missing)
 
 
 @pytest.mark.parametrize(("code", "state", "passed", "failed"), [("pass", "passed", 1, 0), ("raise SystemExit(3)", "failed", 0, 1)])
@@ -54,7 +54,8 @@ def test_command_that_fails_after_passing_tests_is_a_failure(tmp_path):
 
 @pytest.mark.parametrize(("more", "arguments", "reason"), [
     ({"not_run": "no Python 3.8"}, {}, "no Python 3.8"),
-    ({"needs_binaries": True}, {"binaries_failed": True}, "could not be had"),
+    ({"needs_binaries": True}, {"missing": ["binaries"]}, "could not be had"),
+    ({"needs_hosts": True}, {"missing": ["hosts"]}, "cannot have test hosts"),
     ({"chosen_cost": 10.0}, {"limited": True, "started": -float(ci_plan.LAST_START_SECONDS)}, "nothing starts after"),
 ])
 def test_step_that_may_not_run_says_why(more, arguments, reason, monkeypatch):
@@ -100,7 +101,7 @@ def choices():
 def test_layers_come_in_order_and_everything_is_listed():
     steps = run_tests.all_steps(choices())
     layers = list(dict.fromkeys(one.layer for one in steps))
-    assert layers == ["repository", "lint", "sanity", "unit", "binaries", "contract", "integration", "molecule", "faults"]
+    assert layers == ["repository", "lint", "sanity", "unit", "binaries", "hosts", "contract", "integration", "molecule", "faults"]
     assert {one.name: one.not_run for one in steps if one.layer == "molecule"} == {"molecule one": "", "molecule two": "because"}
 
 
@@ -109,6 +110,17 @@ def test_one_layer_brings_the_binaries_that_it_needs():
     assert [one.name for one in run_tests.select(steps, "unit", "")] == ["unit"]
     assert [one.name for one in run_tests.select(steps, "molecule", "two")] == ["binaries", "molecule two"]
     assert run_tests.select(steps, "molecule", "three") == []
+
+
+def test_a_machine_that_cannot_have_hosts_is_told_from_one_where_they_failed():
+    for status, state in ((run_tests.IMPOSSIBLE, "NOT RUN"), (1, "failed"), (0, "passed")):
+        assert run(run_tests.Step("hosts", "hosts", (sys.executable, "-c", f"raise SystemExit({status})"))).state == state
+
+
+def test_scenario_on_hosts_brings_them():
+    entry = ci_plan.Entry("three", "molecule", 60, (), hosts=True)
+    steps = run_tests.all_steps([ci_plan.Choice(entry, True, "because")])
+    assert [one.name for one in run_tests.select(steps, "molecule", "three")] == ["hosts", "binaries", "molecule three"]
 
 
 def test_tests_that_are_not_there_are_not_run():
