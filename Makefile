@@ -36,7 +36,7 @@ test: python ## What CI runs: every layer, and the scenarios that the change cal
 
 .PHONY: test-heavy
 test-heavy: python ## Every layer, every scenario, and the heavy suites
-	$(RUN) python tools/run_tests.py --heavy
+	GPUOPS_TEST_VM=1 $(RUN) python tools/run_tests.py --heavy
 
 .PHONY: repository lint sanity unit contract integration faults bench
 repository lint sanity unit contract integration faults bench: python
