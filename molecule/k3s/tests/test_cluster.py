@@ -33,11 +33,11 @@ def host(name):
     return reach(name)
 
 
-def kubectl(*words):
-    """Ask the API from the controller, with the kubeconfig that the role has fetched, through the program of the server."""
+def api(path):
+    """Ask the API with the kubeconfig that the role has fetched, through the program of a server; --raw leaves no cache behind on the host."""
     with open(os.environ["SCENARIO_KUBECONFIG"], encoding="utf-8") as stream:
         kubeconfig = stream.read()
-    command = ["ssh", "-F", str(access.configuration()), SERVER, "k3s kubectl --kubeconfig /dev/stdin " + " ".join(words) + " -o json"]
+    command = ["ssh", "-F", str(access.configuration()), SERVER, "k3s kubectl --kubeconfig /dev/stdin get --raw " + path]
     return json.loads(subprocess.run(command, input=kubeconfig, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
@@ -76,7 +76,7 @@ def test_the_process_is_of_the_version(host, name):
 
 
 def test_nodes_are_ready_in_the_version_with_their_labels_and_taints():
-    nodes = {node["metadata"]["name"]: node for node in kubectl("get", "nodes")["items"]}
+    nodes = {node["metadata"]["name"]: node for node in api("/api/v1/nodes")["items"]}
     assert sorted(nodes) == [AGENT, SERVER]
     for node in nodes.values():
         assert [condition["status"] for condition in node["status"]["conditions"] if condition["type"] == "Ready"] == ["True"]
@@ -87,7 +87,7 @@ def test_nodes_are_ready_in_the_version_with_their_labels_and_taints():
 
 
 def test_what_was_disabled_is_not_there():
-    names = [item["metadata"]["name"] for item in kubectl("get", "deployments", "-A")["items"]]
+    names = [item["metadata"]["name"] for item in api("/apis/apps/v1/deployments")["items"]]
     assert "coredns" in names and "traefik" not in names
 
 
