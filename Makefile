@@ -38,8 +38,8 @@ test: python ## What CI runs: every layer, and the scenarios that the change cal
 test-heavy: python ## Every layer, every scenario, and the heavy suites
 	GPUOPS_TEST_VM=1 $(RUN) python tools/run_tests.py --heavy
 
-.PHONY: repository lint sanity unit contract integration faults bench
-repository lint sanity unit contract integration faults bench: python
+.PHONY: repository lint sanity unit contract integration k3s faults bench
+repository lint sanity unit contract integration k3s faults bench: python
 	$(RUN) python tools/run_tests.py --only $@
 repository: ## Only the tests about the repository itself
 lint: ## Only ansible-lint (profile production)
@@ -47,6 +47,7 @@ sanity: ## Only ansible-test sanity, on each ansible-core and Python that is the
 unit: ## Only the unit tests
 contract: ## Only the tests against a real control plane and upstream's data
 integration: ## Only the integration tests
+k3s: ## Only the tests that make hosts a k3s cluster, or are refused
 faults: ## Only the tests that kill things
 bench: ## Only the measurements
 

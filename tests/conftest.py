@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 
 import pytest
 from ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed import cluster
+
+from tests import playbooks
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,3 +43,15 @@ def testbed():
         yield make
     finally:
         cluster.down(name)
+
+
+@pytest.fixture(scope="session")
+def player(tmp_path_factory):
+    """Return player(made): plays against this cluster, with the stand-in of the chart; without a cluster, plays that need none."""
+
+    def make(made=None):
+        version = re.search(r"^version: (.*)$", (playbooks.CHART / "Chart.yaml").read_text(encoding="utf-8"), re.MULTILINE).group(1)
+        extra = {"device_plugin_chart": playbooks.CHART, "device_plugin_chart_repository": "", "device_plugin_chart_version": version}
+        return playbooks.Player(tmp_path_factory.mktemp("here"), dict(extra, gpu_helm_binary=made.helm) if made else {})
+
+    return make

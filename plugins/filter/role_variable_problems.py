@@ -9,13 +9,9 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.utils.display import Display
 from ansible_collections.gpuops.kubernetes.plugins.plugin_utils import role_variables
-
-try:
-    import yaml
-except ImportError:  # ansible-core cannot run without it, but ansible-test imports plugins without anything
-    yaml = None
 
 ROLES = Path(__file__).resolve().parent.parent.parent / "roles"
 
@@ -27,7 +23,7 @@ def our_variables() -> t.Dict[str, t.FrozenSet[str]]:
     """Read the variables of every role beside this plugin, once a process."""
     found = {}
     for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
-        found[path.parent.parent.name] = role_variables.variables_of(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        found[path.parent.parent.name] = role_variables.variables_of(yaml_load(path.read_text(encoding="utf-8")) or {})
     return found
 
 

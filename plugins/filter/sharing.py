@@ -8,11 +8,13 @@ import json
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import sharing_config
-from ansible_collections.gpuops.kubernetes.plugins.modules import gpu_sharing
 
 
 def sharing_problems(configs, default=None, node_configs=None, prefix=""):
     """Return what is wrong with sharing options, as texts; see C(sharing_problems.yml)."""
+    # Here, because the first filter of the collection that a task uses loads all of them, and the Kubernetes client behind this takes a quarter of a second.
+    from ansible_collections.gpuops.kubernetes.plugins.modules import gpu_sharing
+
     # Ansible's strings carry tags, which the YAML writer behind size_problems does not take: here they become plain ones.
     given = json.loads(json.dumps({"configs": configs, "default": default, "node_configs": node_configs or []}))
     # A number from the command line is text, which the module takes for a number.

@@ -10,13 +10,15 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.validation import option_problems
-from ansible_collections.gpuops.kubernetes.plugins.modules import gpu_validation
 
 FIX = "give what the option %s of gpuops.kubernetes.gpu_validation takes"
 
 
 def validation_problems(options, prefix=""):
     """Return what is wrong with validation options, as texts; see C(validation_problems.yml)."""
+    # Here, because the first filter of the collection that a task uses loads all of them, and the Kubernetes client behind this takes a quarter of a second.
+    from ansible_collections.gpuops.kubernetes.plugins.modules import gpu_validation
+
     spec = {name: option for name, option in gpu_validation.argument_spec().items() if not option.get("required")}
     if not isinstance(options, dict) or set(options) - set(spec):
         raise AnsibleFilterError("validation_problems: a map of options is needed, of which there are: %s" % ", ".join(sorted(spec)))

@@ -143,6 +143,20 @@ causes:
   type: list
   elements: str
   sample: [/etc/rancher/k3s/config.yaml changes]
+carries:
+  description: Labels, taints and our annotations of the node as it was before; empty where it is not known.
+  returned: with O(state=present)
+  type: dict
+  sample: {"labels": {"kubernetes.io/hostname": "gpu-1"}, "taints": [], "annotations": {}}
+drain_reason:
+  description: What a drain before the restart is to give as the reason of its cordon, so that RV(drained) knows it again.
+  returned: with O(state=present)
+  type: str
+  sample: "k3s restarts: /etc/rancher/k3s/config.yaml changes"
+drained:
+  description: Whether the node is cordoned by a drain before a restart, of this run or of one that was ended before it could let pods come back.
+  returned: with O(state=present)
+  type: bool
 restarts:
   description: Whether a running service is restarted.
   returned: with O(state=present)
@@ -161,7 +175,7 @@ needs_images:
   type: list
   elements: str
 needs_token:
-  description: Whether the host has no token yet, and none was given.
+  description: Whether the host has no token yet, or one that has not let it join anybody yet, and none was given.
   returned: with O(state=present)
   type: bool
 checksum:
@@ -189,6 +203,14 @@ joined:
   description: Whether the host has data of a cluster.
   returned: with O(state=present)
   type: bool
+joining:
+  description:
+    - What speaks against its joining the server that O(config) names, from the host's point of view. It tells whether nobody answers, the certificate is not
+      for the address, or the token is not known there. Empty for a host that has joined.
+    - Outside of check mode it is a refusal, unless nobody answers yet.
+  returned: with O(state=present)
+  type: list
+  elements: dict
 types:
   description: The node types whose unit is on the host.
   returned: with O(state=present)

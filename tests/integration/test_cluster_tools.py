@@ -155,7 +155,8 @@ def test_from_a_mirror_to_another_version_and_back_to_nothing(play, programs, mi
     assert status == 0 and changed > 0, output
     assert "v" + helm.version in says(there / "helm", "version", "--short")
     assert "Client Version: v" + kubectl.version in says(there / "kubectl", "version", "--client")
-    installed = [".gpuops-tools", ".gpuops-tools/helm-v%s-linux-%s" % (helm.version, MACHINE), ".gpuops-tools/kubectl-v%s-linux-%s" % (kubectl.version, MACHINE)]
+    names = ["helm-v%s-linux-%s" % (helm.version, MACHINE), "kubectl-v%s-linux-%s" % (kubectl.version, MACHINE)]
+    installed = [".gpuops-tools"] + [".gpuops-tools/" + name for name in names]
     assert contents(there) == [*installed, "helm", "kubectl"]
     assert "gpu_helm_binary: %s/helm" % there in flat(output), output
 

@@ -83,6 +83,7 @@ def test_nodes_are_ready_in_the_version_with_their_labels_and_taints():
         assert node["status"]["nodeInfo"]["kubeletVersion"] == VERSION
     assert nodes[AGENT]["metadata"]["labels"]["pool"] == "inference"
     assert nodes[SERVER]["metadata"]["labels"]["pool"] == "control"
+    assert nodes[AGENT]["metadata"]["labels"]["accelerator"] == "nvidia-tesla-t4"
     assert nodes[AGENT]["spec"]["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}]
 
 
@@ -97,3 +98,10 @@ def test_the_fetched_kubeconfig_is_for_its_owner_alone_and_names_the_cluster():
     with open(path, encoding="utf-8") as stream:
         text = stream.read()
     assert "127.0.0.1" not in text and "current-context: k3s-lab" in text
+
+
+def test_a_user_has_a_kubeconfig_of_his_own_and_kubectl_on_the_path():
+    host = reach(SERVER)
+    file = host.file("/home/ops/.kube/config")
+    assert (file.user, file.mode) == ("ops", 0o600)
+    assert "k3s-server" in host.check_output("su - ops -c 'kubectl --cache-dir /run/none get --raw /api/v1/nodes'")

@@ -48,6 +48,13 @@ def test_archives_of_other_architectures_were_left_behind(host):
     assert "arm64" not in host.check_output("ls /var/lib/rancher/k3s/agent/images")
 
 
+def test_programs_of_the_host_and_the_service_trust_the_private_ca(host, name):
+    mine = host.file("/usr/local/share/ca-certificates/gpuops-k3s.crt").content_string
+    assert mine.strip() in host.file("/etc/ssl/certs/ca-certificates.crt").content_string
+    # What makes the service start again with another CA.
+    assert "GPUOPS_CA_SHA256=" in host.file("/etc/systemd/system/%s.service.env" % UNITS[name]).content_string
+
+
 def test_the_joiner_knows_whom_it_joins():
     # The full form: an agent checks the CA of the server before it sends the password.
     host = testinfra.get_host("ssh://offline-agent", ssh_config=str(access.configuration()))

@@ -12,10 +12,12 @@ import shutil
 import tempfile
 import typing as t
 
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply.host_lock import locked
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.kube_distributions import DISTRIBUTIONS, Distribution
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.wait import wait_for
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, refuse
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import kube_host, kube_hosts, kube_node, kube_tokens
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError, Problem, refuse
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import kube_host, kube_hosts, kube_join, kube_node, kube_status, kube_text
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import kube_join as observe_join
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe import kube_node as observe
 
 Params = t.Dict[str, t.Any]
@@ -25,22 +27,44 @@ HOPELESS = 3
 
 def present(params: Params, check_mode: bool) -> dict:
     """Make the host what the options say, and wait until it is a ready node of that version."""
+    with locked():
+        plan, desired, result = change(params, check_mode)
+    if not check_mode:
+        result["node"] = {}
+    if plan.waits and not check_mode:
+        seen = wait_until_ready(desired, params, result["node_name"], params["wait_timeout"])
+        result["node"] = described(result["node_name"], seen)
+        result["drained"] = kube_status.is_drained(seen["node"], desired.distribution.name)
+    return result
+
+
+def change(params: Params, check_mode: bool) -> t.Tuple[kube_node.Plan, kube_node.Desired, dict]:
+    """Make the host what the options say, without waiting for what that leads to; return the plan, what was desired, and the result."""
     distribution = DISTRIBUTIONS[params["distribution"]]
     desired = asked_for(params, distribution)
     current = observe.read_current(distribution, params["node_type"], [one.path for one in kube_node.managed(desired)])
     desired = for_architecture(desired, params, current.host["architecture"])
     name = node_name(params, current.host)
     installed = observe.installed_version(distribution) if current.binary else ""
+    has_node = params["wait_for_node"] and current.joined and current.service.active == "active"
+    node = observe.read_node(distribution, name) if has_node else None
+    current = current._replace(late=has_node and not kube_status.is_ready(node, desired.version))
     plan = kube_node.make_plan(current, desired, installed, params["prefix"])
     problems = kube_host.problems(current, desired, name, params["ignored_checks"], params["prefix"]) + plan.problems
     if not check_mode and kube_node.lacks_token(current, desired):
         problems += kube_host.missing_token(params["prefix"])
+    seen, joining = look_ahead(current, desired, params["prefix"])
+    if not check_mode and not seen.failure:
+        # Where nobody answers yet, the service tries again and again, and the wait below has an end.
+        problems += joining
     refuse(problems, "Making this host a node is")
     result = outcome(plan, current, desired, name, installed, problems, params["controller_time"])
+    result["drained"] = kube_status.is_drained(node, distribution.name)
+    result["carries"] = kube_status.carried(node)
+    result["joining"] = [problem._asdict() for problem in joining]
     if not check_mode:
         carry_out(plan, desired, params)
-        result["node"] = wait_until_ready(desired, params, name, params["wait_timeout"]) if plan.causes else {}
-    return result
+    return plan, desired, result
 
 
 def ready(params: Params, check_mode: bool) -> dict:
@@ -48,7 +72,24 @@ def ready(params: Params, check_mode: bool) -> dict:
     distribution = DISTRIBUTIONS[params["distribution"]]
     desired = asked_for(params, distribution)
     name = node_name(params, observe.read_host(distribution))
-    return {"changed": False, "actions": [], "node_name": name, "node": wait_until_ready(desired, params, name, 0.0 if check_mode else params["wait_timeout"])}
+    seen = wait_until_ready(desired, params, name, 0.0 if check_mode else params["wait_timeout"])
+    return {"changed": False, "actions": [], "node_name": name, "node": described(name, seen)}
+
+
+def described(name: str, seen: dict) -> dict:
+    """Return what the module reports of a node that was waited for."""
+    return {"name": name, "version": seen["version"], "active": seen["active"]}
+
+
+def look_ahead(current: observe.Current, desired: kube_node.Desired, prefix: str) -> t.Tuple[observe_join.Seen, t.List[Problem]]:
+    """Return what answers where the host is to join, and what speaks against that; nothing for a host that has joined or joins nobody."""
+    url = "" if current.joined else kube_join.server(desired.config)
+    if not url:
+        return observe_join.Seen(), []
+    file = current.files.get(desired.distribution.token)
+    shown = kube_join.credentials(desired.token or (file.text.strip() if file else ""), desired.node_type)
+    seen = observe_join.look(url, desired.distribution.name, shown)
+    return seen, kube_join.problems(seen, url, shown, prefix)
 
 
 def asked_for(params: Params, distribution: Distribution) -> kube_node.Desired:
@@ -94,14 +135,15 @@ def outcome(
     paths = sorted(set(plan.before) | set(plan.after))
     clock_offset = current.host["time"] - controller_time if controller_time else None
     return {
-        "changed": bool(plan.steps),
+        "changed": plan.changes,
         "actions": plan.actions,
         "causes": plan.causes,
+        "drain_reason": kube_status.drain_reason(desired.distribution.name, plan.causes),
         "restarts": plan.restarts,
         "starts": plan.starts,
         "needs_binary": plan.needs_binary,
         "needs_images": plan.needs_images,
-        "needs_token": kube_node.lacks_token(current, desired),
+        "needs_token": kube_node.needs_token(current, desired),
         "checksum": desired.checksum,
         "image_checksums": desired.images,
         "node_name": name,
@@ -127,6 +169,10 @@ def carry_out(plan: kube_node.Plan, desired: kube_node.Desired, params: Params) 
 
     Raises: GpuOpsError when a staged file is not what it should be, or systemd says no.
     """
+    # Before the first write, so that a file that was damaged on its way leaves the node as it is.
+    for step in plan.steps:
+        if step.kind in ("install", "image"):
+            check_staged(params["stage"], os.path.basename(step.path), step.text, params["prefix"])
     for step in plan.steps:
         if step.kind == "write":
             write(step.path, step.text, step.mode)
@@ -135,14 +181,14 @@ def carry_out(plan: kube_node.Plan, desired: kube_node.Desired, params: Params) 
         elif step.kind == "link":
             os.symlink(step.text, step.path)
         elif step.kind == "install":
-            place(params["stage"], desired.distribution.binary, step.text, step.mode, os.path.basename(desired.distribution.binary))
+            place(os.path.join(params["stage"], step.text), desired.distribution.binary, step.mode)
         elif step.kind == "image":
-            place(params["stage"], os.path.join(desired.distribution.images, step.path), step.text, 0o644, step.path)
+            place(os.path.join(params["stage"], step.text), os.path.join(desired.distribution.images, step.path), 0o644)
         elif step.kind == "reload":
             systemctl("daemon-reload")
         elif step.kind == "enable":
             systemctl("enable", step.path)
-        else:
+        elif step.kind != "wait":
             # The unit is Type=notify and may take minutes: the wait that follows watches it and can say why it fails.
             systemctl("reset-failed", step.path, may_fail=True)
             systemctl(step.kind, "--no-block", step.path)
@@ -166,8 +212,8 @@ def write(path: str, text: str, mode: int) -> None:
         raise
 
 
-def place(stage: str, path: str, total: str, mode: int, name: str) -> None:
-    """Put a staged file in its place, after its checksum was compared.
+def check_staged(stage: str, name: str, total: str, prefix: str) -> None:
+    """Check a file that will be put in place; another one than it should be is removed, so that it is staged anew.
 
     Raises: GpuOpsError when it is missing or another one.
     """
@@ -175,8 +221,13 @@ def place(stage: str, path: str, total: str, mode: int, name: str) -> None:
     found = observe.checksum(source)
     if found != total:
         discard(source)
-        fix = "replace it where it comes from" if found else "stage it there"
-        raise GpuOpsError("%s: %s: its SHA-256 is %s and has to be %s; fix: %s" % (name, source, found or "not to be had", total, fix))
+        rule = "what is staged for it has the SHA-256 %s" % found if found else "nothing is staged for it as %s" % source
+        fix = "find out why it is another file where it comes from, and replace it there; nothing was changed" if found else "stage it there"
+        raise GpuOpsError(Problem("%schecksums.%s" % (prefix, name), total, rule, fix).text())
+
+
+def place(source: str, path: str, mode: int) -> None:
+    """Move a staged file to its place, at once and owned by root."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     temporary = os.path.join(os.path.dirname(path), ".gpuops-" + os.path.basename(path))
     shutil.move(source, temporary)
@@ -202,7 +253,7 @@ def systemctl(*words: str, may_fail: bool = False) -> None:
 
 
 def wait_until_ready(desired: kube_node.Desired, params: Params, name: str, timeout: float) -> dict:
-    """Wait until the service runs and its node is Ready in the wanted version; return the node's state.
+    """Wait until the service runs and its node is Ready in the wanted version; return what was seen last: active, version, and node, its object.
 
     Raises: GpuOpsError with the last lines of the service's log.
     """
@@ -216,7 +267,7 @@ def wait_until_ready(desired: kube_node.Desired, params: Params, name: str, time
         return {"active": service.active, "restarts": service.restarts - counted[0], "version": service.version, "node": node}
 
     def done(seen: dict) -> bool:
-        return seen["active"] == "active" and (not params["wait_for_node"] or node_ready(seen["node"], desired.version))
+        return seen["active"] == "active" and (not params["wait_for_node"] or kube_status.is_ready(seen["node"], desired.version))
 
     def failed(seen: dict) -> t.Optional[str]:
         return log_of(desired, params, seen) if seen["restarts"] >= HOPELESS or seen["active"] == "failed" else None
@@ -224,22 +275,13 @@ def wait_until_ready(desired: kube_node.Desired, params: Params, name: str, time
     met, seen = wait_for(look, done, failed, timeout=timeout, sleep=1.0)
     if not met:
         raise GpuOpsError(log_of(desired, params, seen))
-    return {"name": name, "version": seen["version"], "active": seen["active"]}
-
-
-def node_ready(node: t.Optional[dict], version: str) -> bool:
-    """Return whether a Node object is Ready and tells the version."""
-    if not node:
-        return False
-    ready = [condition["status"] for condition in node["status"].get("conditions", []) if condition["type"] == "Ready"]
-    return ready == ["True"] and node["status"]["nodeInfo"]["kubeletVersion"] == version
+    return seen
 
 
 def log_of(desired: kube_node.Desired, params: Params, seen: dict) -> str:
-    """Return why the service is not what it should be: its state, and what it logged, without the token."""
-    text = observe.read_journal(desired.unit)
-    if desired.token:
-        text = text.replace(kube_tokens.parse(desired.token).secret, "***")
+    """Return why the service is not what it should be: its state, and what it logged, without its secrets."""
+    token = desired.token or observe.text_of(desired.distribution.token).strip()
+    text = kube_text.without(observe.read_journal(desired.unit), kube_node.secrets_of(desired._replace(token=token)))
     state = "%s is %s" % (desired.unit, seen["active"])
     if seen["restarts"]:
         state += " after %d new starts" % seen["restarts"]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import typing as t
 
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply.host_lock import locked
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.apply.kube_node import node_name, supported, systemctl
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.kube_distributions import DISTRIBUTIONS, Distribution
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.cluster.wait import wait_for
@@ -38,10 +39,11 @@ def absent(params: Params, check_mode: bool) -> dict:
     """Remove everything of the distribution from the host."""
     distribution = DISTRIBUTIONS[params["distribution"]]
     host = kube_node.read_host(distribution)
-    remains = observe.read_remains(distribution)
-    actions = kube_removal.actions(remains)
-    if actions and not check_mode:
-        remove(distribution, remains)
+    with locked():
+        remains = observe.read_remains(distribution)
+        actions = kube_removal.actions(remains)
+        if actions and not check_mode:
+            remove(distribution, remains)
     return {
         "changed": bool(actions),
         "actions": actions,

@@ -17,6 +17,7 @@ class Family(t.NamedTuple):
     package_proxy: str
     ca_directory: str
     ca_update: t.Tuple[str, ...]
+    ca_refresh: t.Tuple[str, ...]
     firewall: str
     profile_directory: str = "/etc/profile.d"
 
@@ -37,11 +38,13 @@ class Release(t.NamedTuple):
     remarks: t.Tuple[t.Tuple[str, str], ...] = ()
 
 
+# An update alone leaves links to a certificate that is gone.
+_FRESH = ("update-ca-certificates", "--fresh")
 # Source: Debian ca-certificates(8), RHEL update-ca-trust(8), SLES update-ca-certificates(8); apt.conf(5).
 FAMILIES: t.Dict[str, Family] = {
-    "debian": Family("apt", "/etc/apt/apt.conf.d/80gpuops-proxy", "/usr/local/share/ca-certificates", ("update-ca-certificates",), "ufw"),
-    "redhat": Family("dnf", "", "/etc/pki/ca-trust/source/anchors", ("update-ca-trust", "extract"), "firewalld"),
-    "suse": Family("zypper", "", "/etc/pki/trust/anchors", ("update-ca-certificates",), "firewalld"),
+    "debian": Family("apt", "/etc/apt/apt.conf.d/80gpuops-proxy", "/usr/local/share/ca-certificates", ("update-ca-certificates",), _FRESH, "ufw"),
+    "redhat": Family("dnf", "", "/etc/pki/ca-trust/source/anchors", ("update-ca-trust", "extract"), ("update-ca-trust", "extract"), "firewalld"),
+    "suse": Family("zypper", "", "/etc/pki/trust/anchors", ("update-ca-certificates",), _FRESH, "firewalld"),
 }
 
 _POLICY = ("container-selinux", "{distribution}-selinux")

@@ -6,8 +6,9 @@
 """The hosts of one cluster against each other: what each of them cannot know alone. No I/O.
 
 A record of a host is a mapping with C(name) and C(node_type) (server or agent), and as far as it is known C(groups) (both types when the inventory has the
-host twice), C(first), C(hostname), C(node_name), C(machine_id), C(addresses), C(time) (seconds that its clock is ahead of the controller's), C(installed)
-(server, agent or none), C(version_running), C(version_wanted), C(api_address), C(has_token), and C(config), the final configuration.
+host twice), C(first), C(joined), C(servers) (all of the inventory), C(hostname), C(node_name), C(machine_id), C(addresses), C(time) (seconds that its clock
+is ahead of the controller's), C(installed) (server, agent or none), C(version_running), C(version_wanted), C(api_address), C(has_token), C(joining) (what
+speaks against its joining, as fields of problems), and C(config), the final configuration.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def problems(hosts: Records, prefix: str = "", clock_skew: float = CLOCK_SKEW, d
     servers = [host for host in hosts if host["node_type"] == "server"]
     agents = [host for host in hosts if host["node_type"] == "agent"]
     found = _membership(hosts, servers, prefix)
+    found += _joining(hosts, prefix)
+    found += _second_cluster(servers)
     found += _names(hosts, prefix)
     found += _clocks(hosts, clock_skew, prefix)
     found += _addresses(hosts, servers, prefix)
@@ -64,14 +67,42 @@ def _membership(hosts: Records, servers: Records, prefix: str) -> t.List[Problem
             rule = "it is installed as %s, and a host does not change its part" % _a(installed)
             fix = "remove it from the cluster first (%sstate: absent), or move it to the group of the %ss" % (prefix, installed)
             found.append(Problem("host %s" % host["name"], host["node_type"], rule, fix))
-    addresses = sorted({host.get("api_address") or "" for host in hosts})
-    if hosts and not servers:
-        if not addresses[-1]:
-            fix = "put a host into the group of the servers, or set %sapi_address and %stoken to join a cluster that is there" % (prefix, prefix)
-            found.append(Problem("servers", [], "the cluster has none", fix))
-        elif not all(host.get("has_token") for host in hosts):
-            fix = "set %stoken to the content of the file node-token of a server" % prefix
-            found.append(Problem(prefix + "token", "", "the servers are not in this inventory, and their token is not known", fix))
+    if hosts and not servers and not any(host.get("api_address") for host in hosts):
+        fix = "put a host into the group of the servers, or set %sapi_address and %stoken to join a cluster that is there" % (prefix, prefix)
+        found.append(Problem("servers", [], "the cluster has none", fix))
+    return found
+
+
+def _joining(hosts: Records, prefix: str) -> t.List[Problem]:
+    """Look at a cluster that has to be there already, because its first server takes no part."""
+    if any(host.get("first") for host in hosts):
+        return []
+    found = []
+    without = [host["name"] for host in hosts if host.get("has_token") is False]
+    if without:
+        rule = "the first server takes no part in this run, and the token of its cluster is not known on %s" % ", ".join(without)
+        fix = "set %stoken to the content of the file node-token of a server, or have the first server take part" % prefix
+        found.append(Problem(prefix + "token", "", rule, fix))
+    for host in hosts:
+        found += [_of(host, Problem(**problem)) for problem in host.get("joining") or []]
+    return found
+
+
+def _second_cluster(servers: Records) -> t.List[Problem]:
+    """Look for a first server that would start a cluster where there is one."""
+    found = []
+    for first in servers:
+        if not first.get("first") or first.get("joined") is not False or (first.get("config") or {}).get("datastore-endpoint"):
+            continue
+        there = [server["name"] for server in servers if server.get("joined")]
+        absent = [name for name in first.get("servers") or [] if name not in [server["name"] for server in servers]]
+        path = "host %s" % first["name"]
+        if there:
+            rule = "it is new and the first of the servers, and the cluster of %s is there: it would start another one" % ", ".join(there)
+            found.append(Problem(path, "server", rule, "put it behind %s in the inventory" % there[-1]))
+        elif absent:
+            rule = "it is new and the first of the servers, and it is not known whether %s have a cluster: it would start another one" % ", ".join(absent)
+            found.append(Problem(path, "server", rule, "have all servers take part in the run, or put it behind those that have a cluster"))
     return found
 
 

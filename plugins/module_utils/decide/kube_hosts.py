@@ -28,6 +28,7 @@ class Support(t.NamedTuple):
     packages: t.List[str] = []
     ca_directory: str = ""
     ca_update: t.List[str] = []
+    ca_refresh: t.List[str] = []
     profile_directory: str = ""
     firewall: str = ""
     selinux: t.Dict[str, t.Any] = {}
@@ -54,6 +55,7 @@ def host_support(facts: t.Mapping[str, t.Any], distribution: str = "k3s") -> Sup
         packages=list(release.packages) if release else [],
         ca_directory=family.ca_directory,
         ca_update=list(family.ca_update),
+        ca_refresh=list(family.ca_refresh),
         profile_directory=family.profile_directory,
         firewall=family.firewall,
         selinux=_selinux(release, distribution),

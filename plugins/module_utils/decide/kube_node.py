@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.kube_distributions import UNIT_DIRECTORY, Distribution
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import Problem
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import kube_versions
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import kube_join, kube_tokens, kube_versions
 
 REVISION = "GPUOPS_REVISION"
 OURS = "# Managed by gpuops.kubernetes"
@@ -93,7 +93,7 @@ class Desired(t.NamedTuple):
 
 
 class Step(t.NamedTuple):
-    """One thing to do: C(kind) is write, remove, link, install, image, reload, enable, start or restart."""
+    """One thing to do: C(kind) is write, remove, link, install, image, reload, enable, start, restart or wait."""
 
     kind: str
     path: str = ""
@@ -126,6 +126,14 @@ class Plan(t.NamedTuple):
     @property
     def starts(self) -> bool:
         return any(step.kind == "start" for step in self.steps)
+
+    @property
+    def waits(self) -> bool:
+        return any(step.kind in ("start", "restart", "wait") for step in self.steps)
+
+    @property
+    def changes(self) -> bool:
+        return any(step.kind != "wait" for step in self.steps)
 
 
 class Managed(t.NamedTuple):
@@ -172,7 +180,9 @@ def make_plan(current: t.Any, desired: Desired, installed: str, prefix: str = ""
     files = [one for one in managed(desired) if differs(current.files.get(one.path), one)]
     renewed = current.binary != desired.checksum
     noted = revision_of(current.files.get(desired.environment_path))
-    changed = [one for one in files if one.restarts and text_differs(current.files.get(one.path), one.text)]
+    # A process that was not let in goes on trying with the token that it has read.
+    unread = desired.distribution.token if not current.joined else ""
+    changed = [one for one in files if (one.restarts or one.path == unread) and text_differs(current.files.get(one.path), one.text)]
     environment = current.files.get(desired.environment_path)
     other_environment = body_of(environment) != desired.environment
     fresh = not noted or renewed or bool(changed) or other_environment
@@ -198,6 +208,8 @@ def make_plan(current: t.Any, desired: Desired, installed: str, prefix: str = ""
     causes = restart_causes(current, desired, changed, renewed, other_environment, noted, installed)
     if causes:
         steps.append(Step("start" if current.service.active in ("inactive", "failed") else "restart", desired.unit))
+    elif current.service.active != "active" or current.late:
+        steps.append(Step("wait", desired.unit))
     before, after = differences(current, desired, files, renewed, installed)
     if lacks_token(current, desired):
         before[desired.distribution.token], after[desired.distribution.token] = "", SECRET + "\n"
@@ -210,6 +222,11 @@ def lacks_token(current: t.Any, desired: Desired) -> bool:
     """Return whether a host has no token, and is given none."""
     file = current.files.get(desired.distribution.token)
     return desired.token is None and not (file and file.text.strip())
+
+
+def needs_token(current: t.Any, desired: Desired) -> bool:
+    """Return whether a token has to be brought: also where there is one that has let the host join nobody yet."""
+    return lacks_token(current, desired) or (desired.token is None and not current.joined and bool(kube_join.server(desired.config)))
 
 
 def restart_causes(
@@ -324,6 +341,15 @@ def mask(text: str) -> str:
     return "".join(line + "\n" for line in lines)
 
 
+def secrets_of(desired: Desired) -> t.List[str]:
+    """Return every secret that the service is given, to be looked for in what it logs."""
+    found = [kube_tokens.password(token) for token in (desired.token, desired.agent_token) if token]
+    found += re.findall(r': "((?:[^"\\]|\\.)+)"$', desired.secrets, re.MULTILINE)
+    found += re.findall(r'(?:auth|password|token)"?: "((?:[^"\\]|\\.)+)"$', desired.registries, re.MULTILINE)
+    found += re.findall(r"://[^/@\s]*:([^/@\s]+)@", desired.secrets + desired.environment)
+    return found + re.findall(r'^\w*(?:TOKEN|SECRET|PASSWORD)\w*="?(.+?)"?$', desired.environment, re.MULTILINE)
+
+
 def shown_environment(text: str) -> str:
     """Return an environment with the passwords in its URLs and the values of its secrets left out."""
     lines = []
@@ -344,4 +370,6 @@ def sentence(step: Step, desired: Desired, installed: str) -> str:
         return "place the image archive %s" % step.path
     if step.kind == "reload":
         return "have systemd read the units again"
+    if step.kind == "wait":
+        return "wait until %s runs and its node is ready" % step.path
     return "%s %s" % (step.kind, step.path)

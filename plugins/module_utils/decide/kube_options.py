@@ -45,7 +45,8 @@ class Node(t.NamedTuple):
 def node(options: t.Mapping[str, t.Any], prefix: str = "") -> Node:
     """Return what options mean for one node; see kube_config.build() and kube_environment.variables() for them.
 
-    Beside those, C(version), C(token) and C(agent_token) (only to be checked: files hold them), C(registries) (as the file has it) and C(shared_layers) (names of layers that are for servers and agents alike).
+    Beside those, C(version), C(token) and C(agent_token) (only to be checked: files hold them), C(registries) (as the file has it) and
+    C(shared_layers) (names of layers that are for servers and agents alike).
 
     :param prefix: what stands before the options in problems, so that a role's user reads the role's variables.
     """

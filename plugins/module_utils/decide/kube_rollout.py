@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.common.errors import GpuOpsError
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide.maintenance_labels import label_changes, taint_changes
 
 SUM = re.compile(r"([0-9a-f]{64})\s+\*?(?:\./)?(\S+)")
 
@@ -60,13 +61,23 @@ def kubeconfig(found: t.Any, server: str, name: str) -> t.Dict[str, t.Any]:
 
 
 def label_groups(hosts: t.Sequence[t.Dict[str, t.Any]]) -> t.List[t.Dict[str, t.Any]]:
-    """Return the nodes that get the same labels and taints together, so that one call writes them. Hosts without a node are left out.
+    """Return the nodes that get the same labels and taints together, so that one call writes them.
 
-    :param hosts: records with node, labels (a map) and taints (maps with key, value and effect)
+    Left out are hosts without a node, and nodes that were seen with what they are to get.
+
+    :param hosts: records with node, labels (a map), taints (maps with key, value and effect), changed, and carries, which kube_status.carried() returns
     """
     groups: t.Dict[str, t.Dict[str, t.Any]] = {}
     for host in hosts:
-        if host["node"]:
+        if host["node"] and not is_labelled(host):
             key = json.dumps([host["labels"], host["taints"]], sort_keys=True)
             groups.setdefault(key, {"labels": host["labels"], "taints": host["taints"], "nodes": []})["nodes"].append(host["node"])
     return [dict(group, nodes=sorted(group["nodes"])) for key, group in sorted(groups.items())]
+
+
+def is_labelled(host: t.Dict[str, t.Any]) -> bool:
+    """Return whether a node that is left as it is has been seen with the labels and taints that it is to get, and with our notes about them."""
+    if host.get("changed") or not host.get("carries"):
+        return False
+    taints = [dict(taint, state="present") for taint in host["taints"]]
+    return not label_changes(host["carries"], host["labels"], True) and not taint_changes(host["carries"], taints, True)

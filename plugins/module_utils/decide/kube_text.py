@@ -67,6 +67,13 @@ def without_credentials(text: str) -> str:
     return _PARAMETER.sub(r"\g<1>" + HIDDEN, _CREDENTIALS.sub(r"\g<1>%s@" % HIDDEN, text))
 
 
+def without(text: str, secrets: t.Iterable[str]) -> str:
+    """Return a text without these secrets. Such as are shorter than four letters say nothing, and would hide half of the text."""
+    for secret in sorted({secret for secret in secrets if len(secret) > 3}, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
 def meant(name: str, known: t.Iterable[str]) -> str:
     """Return the name that a misspelt one comes nearest to, empty when none is near."""
     found = difflib.get_close_matches(name.lower().replace("_", "-"), sorted(known), 1, 0.7)

@@ -48,7 +48,10 @@ class Service(t.NamedTuple):
 
 
 class Current(t.NamedTuple):
-    """What was observed. C(files) is by path, C(images) the checksums of image archives by name, C(types) the node types whose unit is there."""
+    """What was observed. C(files) is by path, C(images) the checksums of image archives by name, C(types) the node types whose unit is there.
+
+    C(late) is whether the service runs and its node is not Ready in the wanted version.
+    """
 
     host: t.Dict[str, t.Any]
     files: t.Dict[str, File]
@@ -58,6 +61,7 @@ class Current(t.NamedTuple):
     images: t.Dict[str, str]
     other_commands: t.Dict[str, str]
     joined: bool
+    late: bool = False
 
 
 def output(command: t.Sequence[str], **options: t.Any) -> t.Tuple[int, str]:
@@ -129,7 +133,8 @@ def read_current(distribution: Distribution, node_type: str, paths: t.Iterable[s
         types=sorted(kind for kind, path in units.items() if os.path.exists(path)),
         images=read_images(distribution.images),
         other_commands=commands_elsewhere(distribution),
-        joined=os.path.isdir(os.path.join(distribution.data, "agent")) or os.path.isdir(os.path.join(distribution.data, "server")),
+        # A server that was refused has made directories, and no token; an agent no certificate.
+        joined=any(os.path.exists(os.path.join(distribution.data, path)) for path in ("server/token", "agent/client-kubelet.crt")),
     )
 
 

@@ -77,14 +77,20 @@ NODES = {
 
 
 class Text(yaml.SafeDumper):
-    """Writes a text of several lines as a block, so that it is read as the file that it becomes."""
+    """Writes a text of several lines as a block, so that it is read as the file that it becomes, and lists indented, as the linter wants them."""
+
+    def increase_indent(self, flow=False, indentless=False):
+        return super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data):
+        return True
 
 
 Text.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None))
 
 
 def text_of(document):
-    return HEADER + yaml.dump(document, Dumper=Text, sort_keys=False, width=160)
+    return HEADER + "---\n" + yaml.dump(document, Dumper=Text, sort_keys=False, width=120)
 
 
 def plain(found):

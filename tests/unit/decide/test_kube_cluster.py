@@ -116,7 +116,7 @@ def test_servers_with_a_datastore_of_their_own_may_be_even():
 
 OUTSIDE = [
     ("nobody to join", {"api_address": ""}, "the cluster has none"),
-    ("no token", {"has_token": False}, "their token is not known"),
+    ("no token", {"has_token": False}, "the token of its cluster is not known on four, five"),
     ("both known", {}, None),
 ]
 
@@ -125,6 +125,33 @@ OUTSIDE = [
 def test_agents_without_servers_need_a_cluster_elsewhere(change, words):
     found = kube_cluster.problems(cluster(["four", "five"], four=change, five=change), "k3s_")
     assert [words in problem.text() for problem in found] == ([True] if words else [])
+
+
+def test_what_speaks_against_joining_counts_where_the_first_server_takes_no_part():
+    joining = [{"path": "k3s_token", "value": "***", "rule": "wrong", "fix": "right", "severity": "refuse"}]
+    assert kube_cluster.problems(cluster(five={"joining": joining})) == []
+    (problem,) = kube_cluster.problems(cluster(["four", "five"], five={"joining": joining}))
+    assert problem.text() == "k3s_token of host five: '***': wrong; fix: right"
+
+
+@pytest.mark.parametrize(("names", "changes", "words"), [
+    (["one", "three"], {"one": {"joined": False}, "three": {"joined": True}}, ["host one", "cluster of three is there", "put it behind three"]),
+    (["one"], {"one": {"joined": False, "servers": ["one", "two", "three"]}}, ["host one", "whether two, three have a cluster"]),
+    (["one"], {"one": {"joined": True, "servers": ["one", "two", "three"]}}, None),
+    (["one", "two", "three"], {"one": {"joined": False, "servers": ["one", "two", "three"]}, "two": {"joined": False}}, None),
+    (["one", "three"], {"one": {"joined": False, "config": {"datastore-endpoint": "***"}}, "three": {"joined": True}}, None),
+])
+def test_a_new_first_server_does_not_start_a_second_cluster(names, changes, words):
+    found = [problem for problem in kube_cluster.problems(cluster(names, **changes)) if problem.path.startswith("host")]
+    assert [all(word in problem.text() for word in words) for problem in found] == ([True] if words else [])
+
+
+@pytest.mark.parametrize("names", [["four"], ["two", "four"]])
+def test_hosts_without_a_token_need_the_first_server(names):
+    lacking = {"four": {"has_token": False}}
+    (problem,) = [found for found in kube_cluster.problems(cluster(names, **lacking), "k3s_") if found.severity == "refuse"]
+    assert problem.path == "k3s_token" and "on four" in problem.rule
+    assert kube_cluster.problems(cluster(["one", "four"], **lacking)) == []
 
 
 ADDRESSES = ["192.0.2.1", "2001:db8::1", "::1", "k3s", "k3s.example.com", "K3S-1.example.com.", "1.example.com", "::ffff:192.0.2.1"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.catalog.kube_distributions import K3S
-from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import kube_node
+from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import kube_node, kube_text
 from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.kube_node import Current, File, Service
 
 OLD, NEW = "v1.35.5+k3s1", "v1.35.6+k3s1"
@@ -68,6 +68,45 @@ def test_what_the_service_reads_at_its_start_restarts_it_and_says_so(changes, ca
     assert plan.causes == [cause]
     assert kinds(plan)[-1] == "restart" and plan.restarts
     assert "GPUOPS_REVISION=2\n" in plan.steps[0].text
+
+
+def test_another_token_restarts_a_service_that_has_not_been_let_in_yet():
+    waiting = running(desired(node_type="agent"), revision="1")
+    waiting = waiting._replace(joined=False, service=waiting.service._replace(active="activating"))
+    plan = kube_node.make_plan(waiting, desired(node_type="agent", token="y" * 32), NEW)
+    assert plan.causes == ["/etc/rancher/k3s/cluster-token changes"] and plan.restarts
+    assert "GPUOPS_REVISION=2\n" in plan.steps[0].text
+
+
+def test_a_service_that_has_not_started_yet_is_waited_for():
+    starting = running(desired())
+    starting = starting._replace(service=starting.service._replace(active="activating"))
+    plan = kube_node.make_plan(starting, desired(), NEW)
+    assert (plan.actions, plan.causes) == (["wait until k3s.service runs and its node is ready"], [])
+    assert (plan.waits, plan.changes) == (True, False)
+
+
+def test_a_node_that_is_not_ready_yet_is_waited_for():
+    plan = kube_node.make_plan(running(desired())._replace(late=True), desired(), NEW)
+    assert (kinds(plan), plan.causes, plan.changes) == (["wait"], [], False)
+
+
+def test_a_service_that_restarts_is_waited_for_once():
+    changed = desired(config="disable: []\n")
+    plan = kube_node.make_plan(running(desired())._replace(late=True), changed, NEW)
+    assert kinds(plan)[-1] == "restart" and "wait" not in kinds(plan) and plan.waits
+
+
+@pytest.mark.parametrize(("joined", "config", "needed"), [
+    (True, "server: https://a:6443\n", False),
+    (False, "server: https://a:6443\n", True),
+    (False, "", False),
+])
+def test_a_token_that_has_let_nobody_in_is_brought_anew(joined, config, needed):
+    wanted = desired(config=config)
+    there = running(wanted)._replace(joined=joined)
+    assert kube_node.needs_token(there, desired(config=config, token=None)) is needed
+    assert kube_node.needs_token(there, wanted) is False
 
 
 @pytest.mark.parametrize("changes", [
@@ -141,6 +180,19 @@ def test_no_secret_is_in_the_diff():
     assert plan.after["/etc/rancher/k3s/cluster-token"] == "(secret)\n"
     assert [word for word in ("t" * 40, "hunter2", "hunter3", "user:pw") if word in shown] == []
     assert "HTTP_PROXY=http://(secret)@proxy:3128" in shown
+
+
+def test_every_secret_is_known_that_could_stand_in_a_log():
+    wanted = desired(
+        token="K10%s::server:token-secret" % ("a" * 64),
+        agent_token="agent-secret",
+        secrets=kube_text.yaml_text({"datastore-endpoint": "postgres://user:db-secret@db/k3s", "etcd-s3-secret-key": "s3-secret"}),
+        registries=kube_text.yaml_text({"configs": {"r.example": {"auth": {"username": "user", "password": "registry-secret"}}}}),
+        environment='HTTP_PROXY=http://user:proxy-secret@proxy:3128\nSOME_TOKEN="spaced secret"\n',
+    )
+    words = ["token-secret", "agent-secret", "db-secret", "s3-secret", "registry-secret", "proxy-secret", "spaced secret"]
+    text = " ".join(words) + " user r.example"
+    assert kube_text.without(text, kube_node.secrets_of(wanted)) == "*** " * len(words) + "user r.example"
 
 
 @pytest.mark.parametrize(("line", "shown"), [

@@ -57,6 +57,29 @@ def test_nodes_with_the_same_labels_and_taints_are_written_together():
     assert sorted((group["nodes"], group["labels"], group["taints"]) for group in groups) == [(["a", "b"], {"x": "1"}, []), (["c"], {}, [taint])]
 
 
+TAINT = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
+# As the API has it.
+CARRIED = {"labels": {"x": "1", "kubernetes.io/os": "linux"}, "taints": [dict(TAINT), {"key": "other", "effect": "NoExecute"}],
+           "annotations": {"gpuops.kubernetes/node-labels": "x", "gpuops.kubernetes/node-taints": "gpu:NoSchedule"}}
+
+
+@pytest.mark.parametrize(("changes", "written"), [
+    ({}, False),
+    ({"changed": True}, True),
+    ({"carries": {}}, True),
+    ({"labels": {"x": "2"}}, True),
+    ({"labels": {}}, True),
+    ({"labels": {"x": "1", "y": "1"}}, True),
+    ({"taints": []}, True),
+    ({"taints": [dict(TAINT, value="no")]}, True),
+    ({"carries": dict(CARRIED, annotations={})}, True),
+    ({"labels": {}, "taints": [], "carries": dict(CARRIED, annotations={})}, False),
+])
+def test_a_node_that_carries_what_it_is_to_get_is_not_written(changes, written):
+    seen = dict({"node": "a", "labels": {"x": "1"}, "taints": [TAINT], "changed": False, "carries": CARRIED}, **changes)
+    assert bool(kube_rollout.label_groups([seen])) is written
+
+
 def test_only_the_rules_of_kubernetes_leave_the_tables():
     text = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n-A PREROUTING -j KUBE-SERVICES\n-A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE\n" \
            "-A POSTROUTING -m comment --comment \"flanneld masq\" -j FLANNEL-POSTRTG\n:CNI-HOSTPORT-DNAT - [0:0]\nCOMMIT\n"
