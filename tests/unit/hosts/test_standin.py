@@ -52,7 +52,7 @@ def test_pods_are_played_as_in_the_testbed():
     def of_pods(documents):
         return {each["metadata"]["name"]: each for each in documents if each.get("spec", {}).get("resourceRef", {}).get("kind") == "Pod"}
 
-    ours = of_pods(yaml.safe_load_all((standin_build.SOURCE / "internal" / "agent" / "kwok.yaml").read_text(encoding="utf-8")))
+    ours = of_pods(yaml.safe_load_all((standin_build.SOURCE / "internal" / "agent" / "kwok.yaml.in").read_text(encoding="utf-8")))
     assert ours == of_pods(yaml.safe_load_all(stages.kwok_configuration()))
     assert set(ours) == {"pod-runs", "pod-ends", "pod-goes"}
 

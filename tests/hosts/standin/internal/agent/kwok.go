@@ -18,12 +18,12 @@ import (
 
 // stages are those of the project's testbed for pods (plugins/plugin_utils/testbed/stages.py); a unit test compares them.
 //
-//go:embed kwok.yaml
+//go:embed kwok.yaml.in
 var stages []byte
 
 // kwok plays the pods of this node. It ends with this process, so that the pods of a stopped agent are left as they are
 // and deleted ones do not go. A kubelet may not list nodes, which KWOK does at start: it takes another of the agent's
-// certificates (see own/kwok.yaml of the server).
+// certificates (see own/kwok.yaml.in of the server).
 func (a *Agent) kwok(ctx context.Context) error {
 	directory := filepath.Join(filepath.Dir(a.directory), "standin")
 	path := filepath.Join(directory, "kwok-stages.yaml")

@@ -24,7 +24,7 @@ import (
 )
 
 // packaged are manifests of our own making: upstream's file and object names, as little in them as shows that they are
-// there. HelmChart objects find no helm job here, so that what their chart would bring is written beside them.
+// there (.in: their variables are filled in when they are written). HelmChart objects find no helm job here, so that what their chart would bring is written beside them.
 //
 //go:embed manifests
 var packaged embed.FS
@@ -55,7 +55,7 @@ func (s *Server) stage() error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		relative := strings.TrimPrefix(path, "manifests/")
+		relative := strings.TrimSuffix(strings.TrimPrefix(path, "manifests/"), ".in")
 		name := component(relative)
 		target := s.paths.file("manifests/" + relative)
 		if !s.ships(name) {
@@ -98,7 +98,7 @@ func (s *Server) fill(text string) string {
 // prepareObjects creates what the packaged manifests and the nodes need.
 func (s *Server) prepareObjects() error {
 	for _, name := range []string{"kwok", "helm-crds"} {
-		content, err := own.ReadFile("own/" + name + ".yaml")
+		content, err := own.ReadFile("own/" + name + ".yaml.in")
 		if err != nil {
 			return err
 		}
