@@ -164,6 +164,11 @@ def test_from_a_mirror_to_another_version_and_back_to_nothing(play, programs, mi
     status, output, changed = play(**where)
     assert (status, changed, mirror.asked) == (0, 0, []), output
 
+    # The password of a proxy is in no output, not even in that of -vvv.
+    status, output, changed = play("--check", "-vvv", **at("http://downloads.invalid", cluster_tools_helm_version=OLD,
+                                                           gpu_http_proxy=mirror.url.replace("://", "://ops:hunter2@")))
+    assert status == 0 and mirror.asked and "hunter2" not in output, output
+
     # Past a proxy that nobody could use.
     other = at(mirror.url, cluster_tools_helm_version=OLD, gpu_http_proxy=CLOSED, gpu_no_proxy=["localhost", "127.0.0.1"])
     status, output, changed = play("--check", **other)
