@@ -26,6 +26,8 @@ import sanity  # noqa: E402  pylint: disable=wrong-import-position
 # What tests.hosts ends with where this machine cannot have test hosts.
 IMPOSSIBLE = 77
 TESTBED = "ansible_collections.gpuops.kubernetes.plugins.plugin_utils.testbed"
+# In how many lives of a cluster runs and hosts are killed when there is time.
+HEAVY_SEEDS = "20"
 # How long a step that was asked to end may take to end its clusters.
 GRACE_SECONDS = 90
 
@@ -58,11 +60,11 @@ class Result:
 
 
 def pytest_step(name: str, needs_binaries: bool, path: str = "", chosen_cost: t.Optional[float] = None) -> Step:
-    """Return a step that runs a directory of tests."""
+    """Return a step that runs a directory of tests, or one file."""
     path = path or f"tests/{name}"
     report = bootstrap.build_directory() / "reports" / f"{name}.xml"
     command = (sys.executable, "-m", "pytest", path, f"--junitxml={report}")
-    missing = "" if (bootstrap.ROOT / path).is_dir() else f"{path} is not there"
+    missing = "" if (bootstrap.ROOT / path).exists() else f"{path} is not there"
     return Step(name, name, command, report, needs_binaries, False, chosen_cost, missing)
 
 
@@ -74,7 +76,8 @@ def chosen_steps(choices: t.Iterable[ci_plan.Choice]) -> t.Iterator[Step]:
             command = ("molecule", "--base-config", ".config/molecule/config.yml", "test", "--scenario-name", entry.name)
             step = Step("molecule", f"molecule {entry.name}", command, None, True, False, entry.cost_seconds)
         else:
-            step = pytest_step(entry.name, True, entry.path, entry.cost_seconds)
+            # A file by itself is of the layer of its directory.
+            step = dataclasses.replace(pytest_step(entry.name, True, entry.path, entry.cost_seconds), layer=Path(entry.path).parts[1])
         step = dataclasses.replace(step, needs_hosts=entry.hosts)
         if not choice.run:
             step = dataclasses.replace(step, not_run=choice.reason)
@@ -198,6 +201,8 @@ def main(arguments: t.Sequence[str]) -> int:
     parser.add_argument("--heavy", action="store_true", help="run everything, without a time limit")
     options = parser.parse_args(arguments)
     started = time.monotonic()
+    if options.heavy:
+        os.environ.setdefault("GPUOPS_FAULT_SEEDS", HEAVY_SEEDS)
     everything = options.heavy or bool(options.only)
     change = ci_plan.read_change(bootstrap.ROOT)
     steps = all_steps(ci_plan.decide(ci_plan.read_plan(bootstrap.ROOT / "tests" / "plan.yml"), change, everything))

@@ -4,7 +4,7 @@
 
 """playbooks/hosts.yml with nothing to do, on hosts that are a k3s cluster already: seconds and tasks per host.
 
-The hosts and their cluster run beside the controller. What peers need is in docs/performance.md: they restart k3s in each run.
+The hosts and their cluster run beside the controller. What a peer takes for the same is in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def test_second_run(cluster, publish):
 
     command = cluster.command("hosts.yml", {"k3s_version": VERSION})
     counted = subprocess.run([*command, "-vvv"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
-    title = "hosts.yml, %d hosts, nothing to do" % len(cluster.members)
+    title = "hosts.yml on %d host%s, nothing to do" % (len(cluster.members), "s" * (len(cluster.members) > 1))
     samples = measure.alternate([measure.Command(title, command, check=unchanged)])
     lines = [measure.table(title, samples, title), "%.2f s of wall clock per host" % (measure.median(samples[title], "wall") / len(cluster.members))]
     for kind, host in cluster.members[:2]:

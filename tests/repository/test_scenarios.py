@@ -50,7 +50,19 @@ def test_entry_of_the_plan_covers_something_that_exists(entry):
     assert entry.cost_seconds > 0
     assert [pattern for pattern in entry.covers if not ci_plan.first_match([pattern], paths)] == []
     if entry.kind == "pytest":
-        assert [path for path in project.below(entry.path, ".py") if path.name.startswith("test_")], f"{entry.path} has no tests"
+        assert [path for path in files_of(entry) if path.name.startswith("test_")], f"{entry.path} has no tests"
+
+
+def files_of(entry):
+    """Return the files of a suite, which is a directory or one file."""
+    return project.below(entry.path, ".py") + [path for path in project.files("*.py") if path.as_posix() == entry.path]
+
+
+def test_every_file_of_a_planned_directory_is_in_the_plan():
+    suites = [entry for entry in PLAN.entries if entry.kind == "pytest"]
+    planned = {path for entry in suites for path in files_of(entry)}
+    directories = {"/".join(entry.path.split("/")[:2]) for entry in suites}
+    assert [path for directory in directories for path in project.below(directory, ".py") if path.name.startswith("test_") and path not in planned] == []
 
 
 def test_what_touches_everything_exists():

@@ -26,7 +26,8 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.observe.kube_nod
 
 Params = t.Dict[str, t.Any]
 
-LOCK = "/run/gpuops-artifacts.lock"
+# In the stage, because not everybody who fetches is root.
+LOCK = ".lock"
 # Seconds for which another run may go on fetching.
 LOCKED = 1800.0
 ATTEMPTS = 3
@@ -78,9 +79,9 @@ def provide(params: Params, check_mode: bool) -> dict:
     missing = lacking(params)
     if missing and not check_mode:
         # What a killed run has started goes on, and would write to the same files.
-        with locked(LOCK, LOCKED):
+        os.makedirs(params["stage"], mode=0o700, exist_ok=True)
+        with locked(os.path.join(params["stage"], LOCK), LOCKED):
             missing = lacking(params)
-            os.makedirs(params["stage"], mode=0o700, exist_ok=True)
             for name, total in missing.items():
                 source.fetch(name, total, os.path.join(params["stage"], total))
     return {

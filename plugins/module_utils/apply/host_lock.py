@@ -41,7 +41,7 @@ def take(path: str) -> t.Optional[int]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except PermissionError:
-        raise GpuOpsError(Problem("user", os.geteuid(), "only root can look at all of a node and change it", "become root (become: true)").text()) from None
+        raise GpuOpsError(Problem("user", os.geteuid(), "may not write %s" % path, "become another one, such as root (become: true)").text()) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever had it may have removed the file meanwhile, and then the lock is another file.
@@ -63,4 +63,4 @@ def busy(path: str) -> Problem:
     except FileNotFoundError:
         process = ""
     fix = "wait until it has ended, or look at what it waits for (ps -fp %s) and end it, and run again" % (process or "PID")
-    return Problem(path, process and int(process), "this process of another run is changing the host, and one at a time does", fix)
+    return Problem(path, process and int(process), "this process of another run is at work on the host, and one at a time may be", fix)

@@ -196,12 +196,13 @@ ALIASES: t.Dict[str, str] = {
 COMPONENTS: t.Dict[str, t.Tuple[str, ...]] = {"k3s": ("coredns", "local-storage", "metrics-server", "runtimes", "servicelb", "traefik")}
 
 # Keys that we write ourselves, with the option of ours that decides about them.
+# With the option to set instead; empty where there is none.
 OURS: t.Dict[str, str] = {
     "agent-token": "agent_token",
     "agent-token-file": "agent_token",
     "cluster-init": "cluster_init",
     "cluster-secret": "token",
-    "data-dir": "data_dir",
+    "data-dir": "",
     "node-name": "node_name",
     "private-registry": "registries",
     "server": "api_address",

@@ -214,7 +214,7 @@ def _key_problems(place: _Place, key: str, value: t.Any) -> t.List[Problem]:
     shown = redact(place.distribution, {key: value})[key]
     full = ALIASES.get(key, key)
     if full in OURS:
-        fix = "remove it, and set %s%s" % (place.prefix, OURS[full])
+        fix = "remove it, and set %s%s" % (place.prefix, OURS[full]) if OURS[full] else "remove it: another one than the default is not supported here"
         return [Problem(path, HIDDEN if keys[full].secret else value, "this key is written for you", fix)]
     if key in ALIASES:
         return [Problem(path, value, "a second name of %s, which can then be there twice" % full, "write it as %s" % full)]
@@ -262,6 +262,8 @@ def _list_problems(path: str, key: str, values: t.List[str]) -> t.List[Problem]:
     for item in values:
         if key in ("cluster-cidr", "service-cidr") and not _NETWORK.fullmatch(item):
             found.append(Problem(path, item, "not a network", "write one such as 10.42.0.0/16"))
+        if key in ("node-ip", "node-external-ip") and not kube_text.is_address(item):
+            found.append(Problem(path, item, "not an address", "write one of the host's addresses"))
         if key == "tls-san" and not (kube_text.is_address(item) or kube_text.is_name(item[2:] if item.startswith("*.") else item)):
             found.append(Problem(path, item, "neither an address nor a name", "write it without https:// and without a port"))
     return found

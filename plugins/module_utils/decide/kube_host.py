@@ -85,8 +85,8 @@ def host_problems(current: t.Any, desired: Desired, node_name: str, prefix: str)
     if not host["systemd"]:
         yield "systemd", Problem("init", host["os_name"], "systemd does not run here", "use a host that boots with systemd")
     if not NAME.fullmatch(node_name):
-        fix = "give the host another name, or set %snode_name" % prefix
-        yield "name", Problem("hostname", node_name, "no name for a node: lower case letters, digits, dashes and dots, at most 63", fix)
+        fix = "give the host another name, or set %snode_name to one" % prefix
+        yield "name", Problem("name of the node", node_name, "no name for a node: lower case letters, digits, dashes and dots, at most 63", fix)
     if not host["default_route"]:
         fix = "add one; for a host that is to reach nothing, one to a dummy interface is enough"
         yield "route", Problem("default route", None, "%s does not start without one" % desired.distribution.name, fix)
@@ -106,6 +106,9 @@ def host_problems(current: t.Any, desired: Desired, node_name: str, prefix: str)
     if host["selinux"] and not re.search(r"^selinux: true$", desired.config, re.MULTILINE):
         fix = "set %sselinux, or add selinux to %signored_checks" % (prefix, prefix)
         yield "selinux", Problem("SELinux", "enforcing", "containers need labels, and the policy of %s" % desired.distribution.name, fix)
+    for path in current.foreign:
+        rule = "%s reads it beside what this role writes, and what it says may win" % desired.distribution.name
+        yield "foreign", Problem("file of others", path, rule, "remove it, and set what it says in %sconfig_host" % prefix, "warn")
     for problem in firewall_problems(host, desired, prefix):
         yield "firewall", problem
     for problem in sysctl_warnings(host):

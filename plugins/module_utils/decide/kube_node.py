@@ -21,6 +21,8 @@ from ansible_collections.gpuops.kubernetes.plugins.module_utils.decide import ku
 REVISION = "GPUOPS_REVISION"
 OURS = "# Managed by gpuops.kubernetes"
 SECRET = "(secret)"
+# Seconds after which a start that does not come to an end is tried anew.
+PATIENCE = 120.0
 OTHER_SECRET = "(another secret)"
 
 UNIT = """\
@@ -236,8 +238,11 @@ def restart_causes(
     if current.service.active in ("inactive", "failed"):
         return ["%s is not running" % desired.unit]
     causes = []
-    if renewed:
-        causes.append("%s becomes %s" % (current.service.version or installed or "the program", desired.version))
+    found = current.service.version or installed
+    if renewed and found == desired.version:
+        causes.append("the program is missing, or is another file than that of %s" % desired.version)
+    elif renewed:
+        causes.append("%s becomes %s" % (found or "the program", desired.version))
     causes += ["%s changes" % one.path for one in changed]
     if other_environment:
         causes.append("the environment of %s changes" % desired.unit)
@@ -249,6 +254,9 @@ def restart_causes(
         return ["an earlier run ended before the restart (revision %s runs, %d is written)" % (current.service.revision or "none", noted)]
     if current.service.version and current.service.version != desired.version:
         return ["%s runs, %s is installed" % (current.service.version, desired.version)]
+    if current.service.starting > PATIENCE:
+        # What kept it may be gone, and it read its configuration when it began.
+        return ["%s has been starting for %d s" % (desired.unit, current.service.starting)]
     return []
 
 

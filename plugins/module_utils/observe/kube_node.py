@@ -36,7 +36,7 @@ class File(t.NamedTuple):
 
 
 class Service(t.NamedTuple):
-    """The unit of the node, as systemd sees it, and what its main process was started from."""
+    """The unit of the node, as systemd sees it, and what its main process was started from. C(starting) are the seconds since a start that has no end."""
 
     active: str = "inactive"
     enabled: bool = False
@@ -45,6 +45,7 @@ class Service(t.NamedTuple):
     stale: bool = False
     version: str = ""
     revision: str = ""
+    starting: float = 0.0
 
 
 class Current(t.NamedTuple):
@@ -62,6 +63,7 @@ class Current(t.NamedTuple):
     other_commands: t.Dict[str, str]
     joined: bool
     late: bool = False
+    foreign: t.List[str] = []
 
 
 def output(command: t.Sequence[str], **options: t.Any) -> t.Tuple[int, str]:
@@ -133,6 +135,7 @@ def read_current(distribution: Distribution, node_type: str, paths: t.Iterable[s
         types=sorted(kind for kind, path in units.items() if os.path.exists(path)),
         images=read_images(distribution.images),
         other_commands=commands_elsewhere(distribution),
+        foreign=read_foreign(distribution, distribution.units[node_type]),
         # A server that was refused has made directories, and no token; an agent no certificate.
         joined=any(os.path.exists(os.path.join(distribution.data, path)) for path in ("server/token", "agent/client-kubelet.crt")),
     )
@@ -140,7 +143,7 @@ def read_current(distribution: Distribution, node_type: str, paths: t.Iterable[s
 
 def read_service(distribution: Distribution, unit: str) -> Service:
     """Return the state of a unit, and version and revision of the process that runs: files may have changed since it started."""
-    wanted = "ActiveState,UnitFileState,MainPID,NRestarts,NeedDaemonReload"
+    wanted = "ActiveState,UnitFileState,MainPID,NRestarts,NeedDaemonReload,InactiveExitTimestampMonotonic"
     properties = dict(line.partition("=")[::2] for line in output(["systemctl", "show", unit, "-p", wanted])[1].splitlines())
     pid = int(properties.get("MainPID") or 0)
     version, revision = ("", "")
@@ -155,7 +158,24 @@ def read_service(distribution: Distribution, unit: str) -> Service:
         stale=properties.get("NeedDaemonReload") == "yes",
         version=version,
         revision=revision,
+        starting=seconds_since(properties.get("InactiveExitTimestampMonotonic", "")) if properties.get("ActiveState") == "activating" else 0.0,
     )
+
+
+def seconds_since(microseconds: str) -> float:
+    """Return the seconds since a moment of the monotonic clock, as systemd tells it."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC) - int(microseconds) / 1e6 if microseconds.isdigit() and int(microseconds) else 0.0
+
+
+def read_foreign(distribution: Distribution, unit: str) -> t.List[str]:
+    """Return the files of others that decide beside ours: the service reads them too, and what comes later in the alphabet wins."""
+    ours = os.path.basename(distribution.config) + ".d"
+    places = [os.path.join(os.path.dirname(distribution.config), ours), os.path.join(UNIT_DIRECTORY, unit + ".d")]
+    found = []
+    for place in places:
+        names = sorted(os.listdir(place)) if os.path.isdir(place) else []
+        found += [os.path.join(place, name) for name in names if "gpuops" not in name and name.endswith((".yaml", ".yml", ".conf"))]
+    return found
 
 
 def installed_version(distribution: Distribution) -> str:

@@ -43,9 +43,8 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def mirror(monkeypatch, tmp_path_factory):
+def mirror(monkeypatch):
     monkeypatch.setattr(artifacts, "PAUSE", 0.0)
-    monkeypatch.setattr(artifacts, "LOCK", str(tmp_path_factory.mktemp("lock") / "lock"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
     server.files, server.seen = {}, []
     server.url = "http://127.0.0.1:%d/v1" % server.server_port

@@ -101,5 +101,5 @@ def test_who_may_not_is_told_to_become_root(path, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(GpuOpsError, match=r"user: \d+: only root .*; fix: become root"), host_lock.locked(path):
+    with pytest.raises(GpuOpsError, match=r"user: \d+: may not write .*; fix: become another one"), host_lock.locked(path):
         pytest.fail("it has the lock")

@@ -82,7 +82,7 @@ def test_selinux_is_no_problem_where_the_configuration_knows_of_it():
 @pytest.mark.parametrize("name", ["gpu_1", "-gpu", "GPU", "a" * 64, ""])
 def test_a_name_that_no_node_can_have_is_refused(name):
     (problem,) = found(current(), name=name)
-    assert problem.path == "hostname" and "k3s_node_name" in problem.fix
+    assert problem.path == "name of the node" and "k3s_node_name" in problem.fix
 
 
 def test_a_server_does_not_become_an_agent():
@@ -109,3 +109,9 @@ def test_a_node_that_has_joined_keeps_its_token(there, given, refused):
 
 def test_a_full_disk_does_not_keep_a_node_from_being_changed():
     assert found(current({"free_mib": 100}, joined=True)) == []
+
+
+def test_files_of_others_that_decide_beside_ours_are_named():
+    path = "/etc/rancher/k3s/config.yaml.d/99-hand.yaml"
+    (problem,) = found(current(foreign=[path]))
+    assert (problem.value, problem.severity) == (path, "warn")

@@ -236,3 +236,16 @@ def test_the_unit_says_what_the_one_of_the_vendors_installer_says():
                  "EnvironmentFile=-/etc/default/%N", "EnvironmentFile=-/etc/sysconfig/%N", "EnvironmentFile=-/etc/systemd/system/k3s-agent.service.env",
                  "ExecStart=/usr/local/bin/k3s agent", "WantedBy=multi-user.target", "Wants=network-online.target", "After=network-online.target"):
         assert line in lines
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(30.0, []), (600.0, ["k3s.service has been starting for 600 s"])])
+def test_a_start_that_does_not_come_to_an_end_is_tried_anew(seconds, expected):
+    found = running(desired())
+    found = found._replace(service=found.service._replace(active="activating", starting=seconds))
+    plan = kube_node.make_plan(found, desired(), NEW)
+    assert plan.causes == expected and plan.restarts is bool(expected)
+
+
+def test_a_program_that_is_gone_is_not_called_an_upgrade():
+    plan = kube_node.make_plan(running(desired())._replace(binary=""), desired(), "")
+    assert plan.causes == ["the program is missing, or is another file than that of %s" % NEW]
