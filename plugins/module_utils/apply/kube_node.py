@@ -259,15 +259,19 @@ def wait_until_ready(desired: kube_node.Desired, params: Params, name: str, time
     """
     distribution = desired.distribution
     counted: t.List[int] = []
+    # A restart is only asked for: until it happens, what is active and Ready is the process of before.
+    revision = kube_node.revision_of(observe.read_file(desired.environment_path))
 
     def look() -> dict:
         service = observe.read_service(distribution, desired.unit)
         counted.append(service.restarts)
         node = observe.read_node(distribution, name) if service.active == "active" and params["wait_for_node"] else None
-        return {"active": service.active, "restarts": service.restarts - counted[0], "version": service.version, "node": node}
+        return {"active": service.active, "restarts": service.restarts - counted[0], "version": service.version, "revision": service.revision, "node": node}
 
     def done(seen: dict) -> bool:
-        return seen["active"] == "active" and (not params["wait_for_node"] or kube_status.is_ready(seen["node"], desired.version))
+        if seen["active"] != "active" or revision is not None and seen["revision"] != str(revision):
+            return False
+        return not params["wait_for_node"] or kube_status.is_ready(seen["node"], desired.version)
 
     def failed(seen: dict) -> t.Optional[str]:
         return log_of(desired, params, seen) if seen["restarts"] >= HOPELESS or seen["active"] == "failed" else None
